@@ -65,6 +65,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m bench.decode_memory --json
 	$(BIN)/python -m bench.store --json
 	$(BIN)/python -m bench.api --json
+	$(BIN)/python -m bench.http_api --json
 	$(BIN)/python -m bench.web --json
 
 clean:

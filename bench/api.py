@@ -26,7 +26,6 @@ else on the machine; a run with many `others_cores` is one on a crowded machine.
 
 import argparse
 import json
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -37,7 +36,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +47,7 @@ from bench.api_callers import SHARES, CallTimes, Load, call
 from bench.api_watchers import WatchCounts, watch
 from bench.history import append
 from bench.ports import free_port
-from engine.clock import wall_ns
-from engine.feed import wire
-from engine.model.keyframe import Codec, Keyframe
-from engine.model.visit import FeedKind
-from engine.runtime.transport import Transport
+from bench.pushing import child, push
 
 DEMANDS = {
     "get_camera_ms_p99": 10.0, "list_page_ms_p99": 60.0, "list_basic_ms_p99": 35.0, "kpi_ms_p99": 200.0,
@@ -61,7 +55,6 @@ DEMANDS = {
 }  # fmt: skip
 WARM_S = 5.0
 _CALLER_PROCESSES = 2
-_PICTURES = 16
 _CALLS_MIN = 2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _START_S = 120.0
@@ -94,11 +87,11 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         grpc_port, intake_port = free_port(), free_port()
         address = f"127.0.0.1:{grpc_port}"
         start_s, hub = stack.enter_context(_engine(folder, address, f"tcp://127.0.0.1:{intake_port}"))
-        watchers = stack.enter_context(_process(watch, address, options.watchers, database))
-        callers = [stack.enter_context(_process(call, load)) for load in _loads(address, ids, cities, options)]
+        watchers = stack.enter_context(child(watch, address, options.watchers, database))
+        callers = [stack.enter_context(child(call, load)) for load in _loads(address, ids, cities, options)]
         for pipe in (watchers, *callers):
             pipe.recv()
-        gateway = stack.enter_context(_process(_push, f"tcp://127.0.0.1:{intake_port}", ids, options.checks))
+        gateway = stack.enter_context(child(push, f"tcp://127.0.0.1:{intake_port}", ids, options.checks))
         gateway.recv()
         pushed_s = time.monotonic()
         for pipe in callers:
@@ -205,39 +198,6 @@ def _serves(health: Any) -> bool:
     except grpc.RpcError:
         return False
     return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-@contextmanager
-def _process(target: Any, *arguments: Any) -> "Iterator[Connection[Any, Any]]":
-    context = multiprocessing.get_context("spawn")
-    parent_end, child_end = context.Pipe()
-    process = context.Process(target=target, args=(*arguments, child_end), daemon=True)
-    process.start()
-    child_end.close()
-    try:
-        yield parent_end
-    finally:
-        process.terminate()
-        process.join()
-        parent_end.close()
-
-
-def _push(intake: str, ids: Sequence[str], checks_per_s: float, pipe: "Connection[Any, Any]") -> None:
-    """Act as a gateway: push so many keyframes a second at even distances, each of another camera."""
-    payloads = [province.picture(number) for number in range(100, 100 + _PICTURES)]
-    transport = Transport()
-    channel = transport.connect_push(intake)
-    pipe.send("ready")
-    first = wall_ns() % len(ids)  # each run begins with another camera
-    number, began_s = 0, time.monotonic()
-    while not pipe.poll(max(0.0, began_s + number / checks_per_s - time.monotonic())):
-        camera_id = ids[(first + number * 40_503) % len(ids)]
-        frame = Keyframe(camera_id, 0, Codec.H264, payloads[number % _PICTURES], wall_ns(), None, FeedKind.GATEWAY)
-        channel.send(wire.pack_keyframe(frame))
-        number += 1
-    pipe.recv()
-    pipe.send("stopped")
-    pipe.poll(_STOP_S)
 
 
 def _last_seq(database: Path) -> int:

@@ -34,8 +34,17 @@ def matching(
     `state`: the announced state; None: any. A camera that has left the registry meets nothing.
     """
     places: Iterable[int] = range(len(ids))
-    of_time = bool(where.offline_since_wall_ns or where.since_from_wall_ns or where.since_until_wall_ns)
-    if of_time or state or where.severity_min or where.kinds or where.reason:
+    of_time = bool(
+        where.offline_since_wall_ns
+        or where.since_from_wall_ns
+        or where.since_until_wall_ns
+        or where.picture_until_wall_ns
+    )
+    if where.unseen:
+        if of_time or state or where.severity_min or where.kinds or where.reason:
+            return []
+        places = [n for n, camera_id in enumerate(ids) if camera_id not in latest]
+    elif of_time or state or where.severity_min or where.kinds or where.reason:
         packed = [latest.get(camera_id) for camera_id in ids]
         shapes = {id(verdict.shape): verdict.shape for verdict in packed if verdict is not None}
         met = {number for number, shape in shapes.items() if _shape_matches(shape, state, where)}
@@ -70,9 +79,14 @@ def _shape_matches(shape: Shape, state: State | None, where: CameraConditions) -
 
 
 def _time_matches(packed: PackedVerdict | None, where: CameraConditions) -> bool:
-    since_wall_ns = 0 if packed is None else visit_and_since(packed.body)[1]
+    if packed is None:
+        return False
+    since_wall_ns, until_ns = visit_and_since(packed.body)[1], where.picture_until_wall_ns
+    # What is announced offline had its last picture before; another camera that is offline by one visit is about to.
+    offline = packed.shape.key.announced is State.OFFLINE and packed.shape.key.state is State.OFFLINE
     return (
         since_wall_ns > 0
+        and (not until_ns or (since_wall_ns if offline else packed.at_wall_ns) < until_ns)
         and since_wall_ns >= where.since_from_wall_ns
         and (not where.since_until_wall_ns or since_wall_ns < where.since_until_wall_ns)
         and (not where.offline_since_wall_ns or since_wall_ns <= where.offline_since_wall_ns)
@@ -122,16 +136,19 @@ def places_by_verdict(
     return places, CameraCursor(ids[places[-1]], repr(values[places[-1]].item())) if more else None
 
 
-_WHOLE = (CameraOrder.SEVERITY, CameraOrder.SINCE_TIME)
+_WHOLE = (CameraOrder.STATE, CameraOrder.SEVERITY, CameraOrder.SINCE_TIME)
 """Orders whose values are integers."""
 
 
 def _values(order: CameraOrder, packed: Sequence[PackedVerdict | None]) -> npt.NDArray[Any]:
     """Return what an order sorts by. Without a score a camera counts as better than any other."""
-    if order is CameraOrder.SEVERITY:
+    if order in (CameraOrder.STATE, CameraOrder.SEVERITY):
         shapes = {id(verdict.shape): verdict.shape for verdict in packed if verdict is not None}
-        rank = {number: _rank(shape.key.severity) for number, shape in shapes.items()}
-        return np.array([0 if verdict is None else rank[id(verdict.shape)] for verdict in packed], np.int64)
+        if order is CameraOrder.STATE:
+            unseen, rank = _UNSEEN_RANK, {number: _state_rank(shape) for number, shape in shapes.items()}
+        else:
+            unseen, rank = 0, {number: _rank(shape.key.severity) for number, shape in shapes.items()}
+        return np.array([unseen if verdict is None else rank[id(verdict.shape)] for verdict in packed], np.int64)
     if order is CameraOrder.SINCE_TIME:
         since = (0 if verdict is None else visit_and_since(verdict.body)[1] for verdict in packed)
         return np.fromiter(since, np.int64, len(packed))
@@ -144,6 +161,14 @@ def _values(order: CameraOrder, packed: Sequence[PackedVerdict | None]) -> npt.N
 
 def _rank(severity: Severity | None) -> int:
     return 0 if severity is None else _RANK[severity]
+
+
+_UNSEEN_RANK = 1
+_STATE_RANK = {State.OK: 0, State.UNKNOWN: 2, State.OFFLINE: 3, State.FAULT: 4}
+
+
+def _state_rank(shape: Shape) -> int:
+    return _STATE_RANK[shape.key.announced] + _rank(shape.key.severity)
 
 
 def count_cameras(

@@ -34,6 +34,14 @@ WEB_METRICS = (
         "At web.streams_max watches are refused: find out who opens so many.",
     ),
     Metric(
+        "patrol_web_live_pages",
+        "gauge",
+        (),
+        "pages",
+        "Pages of the console that are open and live.",
+        "At 200 more pages stay as they were loaded; patrol_web_refused_total counts them as streams.",
+    ),
+    Metric(
         "patrol_web_refused_total",
         "counter",
         (Label("kind", REFUSED_KINDS),),
@@ -75,6 +83,10 @@ class WebMetrics:
         """Set the numbers of calls and streams in flight."""
         self._series.set("patrol_web_calls", calls)
         self._series.set("patrol_web_streams", streams)
+
+    def live_pages(self, number: int) -> None:
+        """Set the number of live pages of the console."""
+        self._series.set("patrol_web_live_pages", number)
 
     def refused(self, kind: str) -> None:
         """Count a request that was refused, or a connection that was closed, because there are too many of a kind, one

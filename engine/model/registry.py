@@ -36,11 +36,14 @@ class CameraStatus:
 
 
 class CameraOrder(StrEnum):
-    """The column that a list of cameras is ordered by; ties are ordered by camera id. SEVERITY: worst is greatest."""
+    """The column that a list of cameras is ordered by; ties are ordered by camera id. STATE and SEVERITY: the worst is
+    greatest.
+    """
 
     NAME = "name"
     REGION = "region"
     SITE_ID = "site_id"
+    STATE = "state"
     SEVERITY = "severity"
     SINCE_TIME = "since_time"
     SHARPNESS = "sharpness"
@@ -82,7 +85,8 @@ class CameraConditions:
     latest verdict. `since_from_wall_ns`, `since_until_wall_ns`: the announced state began at or after, before.
     `offline_since_wall_ns`: announced offline since this moment or longer. `key_points`: one of these. `text`: in the
     id, the name or the canteen's name, whatever the case. `platform_disagrees`: the media platform calls it online and
-    the engine offline, or the reverse.
+    the engine offline, or the reverse. `unseen`: not visited yet. `picture_until_wall_ns`: the last picture came
+    before.
     """
 
     severity_min: Severity | None = None
@@ -96,6 +100,8 @@ class CameraConditions:
     enabled: bool | None = None
     text: str = ""
     platform_disagrees: bool = False
+    unseen: bool = False
+    picture_until_wall_ns: int = 0
 
 
 ANY = CameraConditions()

@@ -52,6 +52,8 @@ def query_of(message: cameras_pb2.CameraFilter, now_wall_ns: int) -> CameraQuery
         enabled=not message.disabled if message.HasField("disabled") else None,
         text=message.query.strip(),
         platform_disagrees=message.platform_disagrees,
+        unseen=message.unseen,
+        picture_until_wall_ns=wall_ns_of(message.picture_end_time),
     )
     return CameraQuery(message.region_prefix, message.site_id, state, where=where)
 
@@ -69,6 +71,8 @@ def filter_message(query: CameraQuery, now_wall_ns: int) -> cameras_pb2.CameraFi
         key_points=[key_point_number(point) for point in sorted(where.key_points)],
         query=where.text,
         platform_disagrees=where.platform_disagrees,
+        unseen=where.unseen,
+        picture_end_time=timestamp(where.picture_until_wall_ns),
     )
     if where.push is not None:
         message.push = where.push

@@ -1,5 +1,7 @@
 """The console as an ASGI application: every path with what answers it, and the headers that all pages have."""
 
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -54,7 +56,7 @@ async def _asset(page: Page) -> Response:
     return await serve_asset(page.request)
 
 
-def _elsewhere(console: Console) -> "object":
+def _elsewhere(console: Console) -> Any:
     """Return what answers a path or method that does not exist."""
 
     async def refuse(_: Page) -> Response:

@@ -1,6 +1,6 @@
 """Writes times, numbers and shares for people, in a language and in the kitchens' time zone."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,7 @@ class Formats:
 
     def seconds(self, seconds: float) -> str:
         """Return a length of time, such as `3 minutes`."""
-        return str(format_timedelta(seconds, threshold=1.2, locale=self._language.locale))
+        return str(format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=self._language.locale))
 
     def number(self, number: float, digits: int = 0) -> str:
         """Return a number with as many digits after the point as asked for."""

@@ -50,7 +50,7 @@ def choose(cookie: str, accept: str) -> str:
     """
     if cookie in CODES:
         return cookie
-    weighted = []
+    weighted: list[tuple[float, int, str]] = []
     for item in accept[:_ACCEPT_CHARS_MAX].split(","):
         name, _, weight = item.strip().partition(";q=")
         try:
@@ -68,5 +68,5 @@ def _chinese() -> dict[str, str]:
                 english = message.id[1] if isinstance(message.id, tuple) else message.id
                 chinese = message.string[0] if isinstance(message.string, tuple) else message.string
                 if english and chinese:
-                    texts[english] = chinese
+                    texts[str(english)] = str(chinese)
     return texts

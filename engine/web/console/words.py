@@ -3,7 +3,7 @@
 English words are those of the API, without the name of their enum: FAULT_KIND_PARTLY_COVERED is `partly covered`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.web.console.languages import Language
@@ -13,14 +13,14 @@ from patrol.v1.findings_pb2 import FindingLevel, FindingState, FindingStep
 from patrol.v1.patrol_pb2 import Kpi
 from patrol.v1.verdicts_pb2 import FaultCause, FaultKind, FaultSeverity, VerdictState
 
-_KPIS = {
+_KPIS: Mapping[int, tuple[str, str]] = {
     Kpi.KPI_CLARITY: ("Clarity compliance", "clear cameras / cameras with a picture"),
     Kpi.KPI_ONLINE: ("Online rate", "cameras with a fresh picture / enabled cameras"),
     Kpi.KPI_KEY_POINT_COVERAGE: ("Key-point coverage", "canteens seen at every key point / canteens"),
     Kpi.KPI_PATROL_COVERAGE: ("Patrol coverage", "periods with a visit / periods due"),
     Kpi.KPI_DISPLAY_SCREEN: ("Display-screen rate", "canteens whose screen can be seen / canteens"),
 }
-_SYMBOLS = {
+_SYMBOLS: Mapping[int, str] = {
     VerdictState.VERDICT_STATE_OK: "●",
     VerdictState.VERDICT_STATE_FAULT: "▲",
     VerdictState.VERDICT_STATE_UNKNOWN: "?",

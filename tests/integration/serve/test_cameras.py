@@ -126,6 +126,9 @@ def listed(served: RunningServer, **query: Any) -> str:
         (lambda now: CameraConditions(kinds=frozenset({FaultKind.GREASE}), text="烹"), "a"),
         (lambda now: CameraConditions(platform_disagrees=True), "cd"),
         (lambda now: CameraConditions(platform_disagrees=True, push=False), "d"),
+        (lambda now: CameraConditions(unseen=True), "e"),
+        (lambda now: CameraConditions(unseen=True, reason="refused"), ""),
+        (lambda now: CameraConditions(unseen=True, push=True), ""),
     ],
 )
 def test_a_filter_selects_what_meets_all_of_it(
@@ -137,9 +140,24 @@ def test_a_filter_selects_what_meets_all_of_it(
     assert total.cameras == len(found)
 
 
+def test_a_camera_is_as_old_as_its_last_picture(mixed: RunningServer) -> None:
+    now, hub = wall_ns(), mixed.hub
+    hours = {"a": 9, "b": 2, "c": 1, "d": 8}
+    for camera_id, hour in hours.items():
+        offline = {"state": State.OFFLINE, "announced": State.OFFLINE} if camera_id in "cd" else {}
+        since = {"c": 7, "d": 8}.get(camera_id, 20)
+        hub.judge(camera_id, at_wall_ns=now - hour * HOUR_NS, since_wall_ns=now - since * HOUR_NS, **offline)
+    found = [
+        listed(mixed, where=CameraConditions(picture_until_wall_ns=now - hour * HOUR_NS - HOUR_NS // 2))
+        for hour in (0, 1, 6, 7, 8, 9)
+    ]
+    assert found == ["abcd", "abcd", "acd", "ad", "a", ""], "c was seen on two visits since it went offline"
+
+
 @pytest.mark.parametrize(
     ("order", "worst_first", "ids"),
     [
+        (CameraOrder.STATE, True, "abced"),
         (CameraOrder.SEVERITY, True, "abedc"),
         (CameraOrder.SINCE_TIME, True, "abcde"),
         (CameraOrder.SHARPNESS, False, "abdce"),

@@ -2,11 +2,12 @@
 scheduler, access. Those without an entry (pictures, camera) come last.
 """
 
-from engine.web.console.screens import access, configuration, pictures, scheduler, today
+from engine.web.console.screens import access, configuration, pictures, scheduler, today, wall
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
+    wall.SCREEN,
     scheduler.SCREEN,
     access.SCREEN,
     configuration.SCREEN,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 8, 22
 _TICKS = 4
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def line_plot(
 
 def _nice(value: float) -> float:
     """Return the next of 1, 2, 5, 10, 20, ... that is not below the value."""
-    if value <= 0 or not math.isfinite(value):
-        return 1.0
+    if value < _LEAST or not math.isfinite(value):
+        return 1.0 if value <= 0 or not math.isfinite(value) else _LEAST
     scale = 10.0 ** math.floor(math.log10(value))
-    return next(step * scale for step in (1, 2, 5, 10) if step * scale >= value * (1 - 1e-9))
+    return next((step * scale for step in (1, 2, 5) if step * scale >= value), 10 * scale)

@@ -12,7 +12,11 @@ from patrol.v1.pictures_pb2 import GetThumbnailRequest
 
 _SIDE_PX_MAX = 4096
 _THUMBNAIL_PX_MAX = 640
-_WHICH = {name.removeprefix("FINDING_PICTURE_").lower(): value for name, value in FindingPicture.items() if value}
+_WHICH = {
+    "evidence": FindingPicture.FINDING_PICTURE_EVIDENCE,
+    "baseline": FindingPicture.FINDING_PICTURE_BASELINE,
+    "last_good": FindingPicture.FINDING_PICTURE_LAST_GOOD,
+}
 
 
 async def thumbnail(page: Page) -> Response:

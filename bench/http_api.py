@@ -1,7 +1,7 @@
 """Measures the API over HTTP: pages of 1,000 cameras and single cameras as JSON, through the gateway of a real engine.
 
-    python -m bench.web --json [--record] [--cameras 131072] [--rows 200000] [--callers 8] [--calls 30] [--seconds 120]
-                        [--query QUERY] [--dir DIR]
+    python -m bench.http_api --json [--record] [--cameras 131072] [--rows 200000] [--callers 8] [--calls 30]
+                             [--seconds 120] [--query QUERY] [--dir DIR]
 
 Runs an engine on a generated SQLite file (bench.province; with `--dir` it is kept and reused). Engine, gateway and
 callers share the same cores. Callers are threads of another process, each with a connection of its own: each calls,
@@ -67,7 +67,7 @@ def main() -> None:
     with ExitStack() as stack:
         folder = options.dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-web-")))
         folder.mkdir(parents=True, exist_ok=True)
-        result = {"bench": "web", **measure(folder.absolute(), options)}
+        result = {"bench": "http_api", **measure(folder.absolute(), options)}
     if options.record:
         append(result)
     print(json.dumps(result) if options.json else json.dumps(result, indent=2))

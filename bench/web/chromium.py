@@ -1,0 +1,147 @@
+"""Measures the wall and the review in Debian's Chromium, with Playwright."""
+
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_ARGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+_PICTURES = 200
+_LARGE = {"width": 2560, "height": 2200}
+_USUAL = {"width": 1366, "height": 768}
+_WAIT_S = 60.0
+_CAMERAS_PER_S = 400.0
+_REVIEWS = 30
+_LOADED = (
+    "() => [[...document.querySelectorAll('.tile img')].filter((img) => img.complete && img.naturalWidth).length, "
+    "performance.now()]"
+)
+_SCROLL = """
+async ([cameras, perSecond]) => {
+  const grid = document.getElementById("wall");
+  const size = () => grid.querySelector(".tile").getBoundingClientRect();
+  const columns = Math.round(grid.clientWidth / size().width);
+  const speed = (perSecond / columns) * size().height / 1000;
+  const end = Math.ceil(cameras / columns) * size().height;
+  const points = [0.05, 0.5, 0.95].flatMap((x) => [0.15, 0.5, 0.97].map((y) => [x, y]));
+  const isBlank = () => points.some(([x, y]) => {
+    const box = grid.getBoundingClientRect();
+    const at = [box.left + x * box.width, y * innerHeight];
+    return at[1] > box.top + 20 && !document.elementsFromPoint(...at).some((element) => element.closest(".tile"));
+  });
+  return await new Promise((resolve) => {
+    let last = performance.now(), blankSince = 0, blankMax = 0, frameMax = 0, scrolled = 0, frames = 0;
+    const began = last;
+    const frame = (now) => {
+      frames += 1;
+      frameMax = Math.max(frameMax, now - last);
+      // Between two lines of tiles a point may hit the gap; a place is blank from the first frame that shows nothing.
+      if (isBlank()) blankSince = blankSince || last;
+      else blankSince = 0;
+      blankMax = Math.max(blankMax, blankSince ? now - blankSince : 0, now - last);
+      const before = scrollY;
+      scrollBy(0, Math.min(speed * (now - last), innerHeight));
+      scrolled += scrollY - before;
+      last = now;
+      const done = scrolled >= end || now - began > 4000 * cameras / perSecond;
+      if (done) resolve({ blankMax, frameMax, frames, seconds: (now - began) / 1000,
+        cameras: Math.round((scrolled / size().height) * columns) });
+      else requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+}
+"""
+
+
+def measure(address: str, city: str, cameras: int) -> dict[str, Any]:
+    """Return the figures of the browser. `city`: of whose cameras, so many, pictures are kept."""
+    executable = shutil.which("chromium")
+    if not executable:
+        raise SystemExit("there is no chromium; install Debian's package")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(_ARGS))
+        try:
+            return {**_wall(browser, address, city, cameras), **_review(browser, address)}
+        finally:
+            browser.close()
+
+
+def _wall(browser: Any, address: str, city: str, cameras: int) -> dict[str, Any]:
+    wanted = min(_PICTURES, cameras)
+    path = f"/console/wall?region={city}&size=small&order="
+    with _page(browser, address, _LARGE) as page:
+        first_ms = _complete_ms(page, path + "canteen", wanted)
+    with _page(browser, address, _LARGE) as page:
+        again_ms = _complete_ms(page, path + "canteen", wanted)
+    with _page(browser, address, _USUAL) as page:
+        _complete_ms(page, path + "worst", 1)
+        scrolled = page.evaluate(_SCROLL, [min(10_000, max(1, cameras - 200)), _CAMERAS_PER_S])
+        ended_s = time.perf_counter()
+        _wait(page, "() => document.getElementById('wall').dataset.missing === '0'")
+        pictures_ms = 1e3 * (time.perf_counter() - ended_s)
+    return {
+        "wall_pictures": wanted,
+        "wall_200_ms": round(first_ms),
+        "wall_200_again_ms": round(again_ms),
+        "scroll_cameras": scrolled["cameras"],
+        "scroll_s": round(scrolled["seconds"], 1),
+        "scroll_frames_per_s": round(scrolled["frames"] / scrolled["seconds"], 1),
+        "scroll_frame_ms_max": round(scrolled["frameMax"]),
+        "scroll_blank_ms_max": round(scrolled["blankMax"]),
+        "scroll_pictures_ms": round(pictures_ms),
+    }
+
+
+def _review(browser: Any, address: str) -> dict[str, Any]:
+    times = []
+    with _page(browser, address, _USUAL) as page:
+        reply = page.goto("/console/review")
+        place = "() => document.getElementById('review')?.dataset.url ?? ''"
+        before = page.evaluate(place) if reply.status == 200 else ""
+        for _ in range(_REVIEWS if before and page.locator("[data-key=j]").count() else 0):
+            began_s = time.perf_counter()
+            page.keyboard.press("j")
+            changed = f"() => ({place})() !== {before!r} && [...document.images].every((img) => img.complete)"
+            if not _wait(page, changed):
+                break
+            times.append(1e3 * (time.perf_counter() - began_s))
+            before = page.evaluate(place)
+            if not page.locator("[data-key=j]").count():
+                break
+    p95 = round(statistics.quantiles(times, n=20, method="inclusive")[18], 1) if len(times) > 1 else None
+    return {"review_findings": len(times), "review_next_ms_p95": p95}
+
+
+def _complete_ms(page: Any, path: str, wanted: int) -> float:
+    """Return the milliseconds from the begin of the navigation until so many pictures are there."""
+    page.goto(path, wait_until="commit")
+    give_up_s = time.monotonic() + _WAIT_S
+    while time.monotonic() < give_up_s:
+        loaded, now_ms = page.evaluate(_LOADED)
+        if loaded >= wanted:
+            return float(now_ms)
+        time.sleep(0.02)
+    return 1e3 * _WAIT_S
+
+
+def _wait(page: Any, condition: str) -> bool:
+    give_up_s = time.monotonic() + _WAIT_S
+    while time.monotonic() < give_up_s:
+        if page.evaluate(condition):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@contextmanager
+def _page(browser: Any, address: str, viewport: dict[str, int]) -> Iterator[Any]:
+    context = browser.new_context(base_url=f"http://{address}", locale="zh-CN", viewport=viewport)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()

@@ -1,0 +1,557 @@
+// The wall: shows thousands of cameras, of which only those near the view are in the page; fetches their pictures in
+// batches; follows the live stream. Without this module the page has links and pictures, and a next page.
+
+const grid = document.getElementById("wall");
+const begun = JSON.parse(grid.dataset.wall);
+const texts = begun.texts;
+const lang = document.documentElement.lang;
+const count = document.getElementById("wall-count");
+const liveNote = document.getElementById("wall-live");
+const worseButton = document.getElementById("wall-worse");
+const said = document.getElementById("wall-said");
+const filters = document.getElementById("wall-filters");
+
+const GAP = { small: 6, medium: 10, large: 10 }[begun.size];
+const BATCHES = [16, 32, 50]; // the first are small, so that something is there soon
+const BATCHES_AT_ONCE = 2;
+const URL_CHARS_MAX = 16_000;
+const PICTURES_MAX = 1500; // kept in memory
+const ROWS_AHEAD = 400;
+const AGAIN_MS = 1000;
+const FRESH_MS = 10_000; // a picture is asked for again at most so often
+const AGES_MS = 5000;
+const BACK_PAGES_MAX = 20;
+
+let rows = [];
+let places = new Map(); // by id
+let nextToken = "";
+let total = 0;
+let listedAt = 0;
+let loading = false;
+let loadAfter = 0;
+let generation = 0;
+let columns = 1;
+let tileWidth = 0;
+let tileHeight = 0;
+let focused = 0;
+const tiles = new Map(); // by place
+const spare = [];
+const pictures = new Map(); // by id; the one used last is the last
+const asking = new Set();
+const stale = new Set(); // ids whose verdict may be old
+const worse = new Set();
+let refreshing = false;
+let batches = 0;
+let batchesAsked = 0;
+// The clock of this machine may be wrong; ages are those of the console's.
+const clockOff = begun.now - Date.now();
+const now = () => Date.now() + clockOff;
+
+// Words.
+
+const relative = new Intl.RelativeTimeFormat(lang, { numeric: "always", style: "short" });
+const numbers = new Intl.NumberFormat(lang);
+const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: begun.zone });
+const STEPS = [[60, "second", 1], [3600, "minute", 60], [86_400, "hour", 3600], [Infinity, "day", 86_400]];
+function ago(ms) {
+  const seconds = Math.min(0, (ms - now()) / 1000);
+  const [, unit, size] = STEPS.find(([most]) => -seconds < most);
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+const words = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+  element.hidden = !text;
+}
+
+// The list.
+
+function addRows(added) {
+  for (const row of added) {
+    if (places.has(row.id)) continue; // its order changed between two pages
+    row.listedRank = row.rank;
+    places.set(row.id, rows.length);
+    rows.push(row);
+  }
+}
+
+async function fetchJson(url) {
+  const reply = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (reply.redirected) location.reload(); // signed out
+  if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
+  return reply.json();
+}
+
+async function loadMore() {
+  if (loading || !nextToken || Date.now() < loadAfter) return;
+  loading = true;
+  const mine = generation;
+  try {
+    const page = await fetchJson(`${begun.list}${begun.list.includes("?") ? "&" : "?"}page_token=${encodeURIComponent(nextToken)}`);
+    if (mine !== generation) return;
+    nextToken = page.next;
+    total = page.total;
+    addRows(page.rows);
+  } catch {
+    loadAfter = Date.now() + 2 * AGAIN_MS;
+    setTimeout(draw, 2 * AGAIN_MS);
+  } finally {
+    loading = false;
+  }
+  draw();
+}
+
+async function reload() {
+  const mine = ++generation;
+  grid.setAttribute("aria-busy", "true");
+  try {
+    const page = await fetchJson(begun.list);
+    if (mine !== generation) return;
+    start(page);
+    window.scrollTo(0, 0);
+    focusTile(0, grid.contains(document.activeElement) || document.activeElement === worseButton);
+  } catch {
+    setTimeout(() => mine === generation && reload(), 2 * AGAIN_MS);
+  } finally {
+    grid.removeAttribute("aria-busy");
+  }
+}
+
+function start(page) {
+  for (const [place] of tiles) dropTile(place);
+  rows = [];
+  places = new Map();
+  stale.clear();
+  worse.clear();
+  showWorse();
+  for (const [, picture] of pictures) picture.due = Math.min(picture.due ?? Infinity, Math.max(Date.now(), (picture.asked ?? 0) + FRESH_MS));
+  nextToken = page.next;
+  total = page.total;
+  listedAt = page.now;
+  focused = 0;
+  addRows(page.rows);
+  layOut();
+}
+
+// Places of tiles.
+
+function layOut() {
+  const width = grid.clientWidth;
+  const phone = window.matchMedia("(max-width: 45rem)").matches;
+  const least = { small: phone ? 104 : 152, medium: phone ? 160 : 232, large: phone ? width : 352 }[begun.size];
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
+  tileWidth = (width - GAP * (columns - 1)) / columns;
+  tileHeight = Math.round((tileWidth * 9) / 16 + rem * (begun.size === "small" ? 3.3 : 6.4));
+  for (const [place, tile] of tiles) position(tile, place);
+  draw();
+}
+
+function position(tile, place) {
+  const column = place % columns;
+  const line = Math.floor(place / columns);
+  tile.style.width = `${tileWidth}px`;
+  tile.style.height = `${tileHeight}px`;
+  tile.style.transform = `translate(${column * (tileWidth + GAP)}px, ${line * (tileHeight + GAP)}px)`;
+}
+
+let wanted = false;
+function draw() {
+  if (wanted) return;
+  wanted = true;
+  requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
+  wanted = false;
+  const lines = Math.ceil(rows.length / columns);
+  grid.style.height = `${Math.max(0, lines * (tileHeight + GAP) - GAP) + (nextToken ? tileHeight : 0)}px`;
+  const top = -grid.getBoundingClientRect().top;
+  const height = window.innerHeight;
+  const place = (y) => Math.floor(y / (tileHeight + GAP)) * columns;
+  const first = Math.max(0, place(top - height));
+  const last = Math.min(rows.length, place(top + 2.5 * height) + columns);
+  for (const [at] of tiles) if ((at < first || at >= last) && !holdsFocus(at)) dropTile(at);
+  for (let at = first; at < last; at++) if (!tiles.has(at)) addTile(at);
+  const seenFirst = Math.min(Math.max(0, place(top)), Math.max(0, rows.length - 1));
+  const seenLast = Math.min(rows.length, place(top + height) + columns);
+  view = [seenFirst, seenLast];
+  const shown = { first: numbers.format(rows.length ? seenFirst + 1 : 0), last: numbers.format(seenLast), total: numbers.format(total) };
+  setText(count, words(texts.count, shown));
+  if (last + ROWS_AHEAD > rows.length) loadMore();
+  refreshStale();
+  askPictures();
+}
+let view = [0, 0];
+
+const holdsFocus = (place) => tiles.get(place)?.contains(document.activeElement);
+
+function addTile(place) {
+  const tile = spare.pop() ?? makeTile();
+  tiles.set(place, tile);
+  position(tile, place);
+  fill(tile, place);
+  grid.append(tile);
+}
+
+function dropTile(place) {
+  const tile = tiles.get(place);
+  tiles.delete(place);
+  tile.remove();
+  tile.parts.img.removeAttribute("src");
+  if (spare.length < 200) spare.push(tile);
+}
+
+function makeTile() {
+  const tile = document.createElement("li");
+  const make = (name, className, parent) => {
+    const element = document.createElement(name);
+    element.className = className;
+    parent.append(element);
+    return element;
+  };
+  const link = make("a", "", tile);
+  const picture = make("span", "picture", link);
+  const img = make("img", "", picture);
+  img.alt = "";
+  img.decoding = "async";
+  const none = make("span", "none", picture);
+  const age = make("time", "age", picture);
+  const line = make("span", "line", link);
+  const state = make("span", "state", line);
+  const what = make("span", "what", line);
+  line.insertBefore(document.createTextNode(" "), what);
+  const site = make("b", "site", link);
+  const name = make("span", "name", link);
+  const since = make("span", "since", link);
+  tile.parts = { link, img, none, age, state, what, site, name, since };
+  return tile;
+}
+
+function fill(tile, place) {
+  const row = rows[place];
+  const { parts } = tile;
+  tile.className = `tile ${row.state}${row.gone ? " gone" : ""}`;
+  tile.dataset.id = row.id;
+  tile.setAttribute("aria-posinset", place + 1);
+  tile.setAttribute("aria-setsize", total || -1);
+  parts.link.href = begun.camera + encodeURIComponent(row.id);
+  parts.link.tabIndex = place === focused ? 0 : -1;
+  parts.state.className = `state ${row.state}`;
+  setText(parts.state, `${row.symbol} ${row.word}`);
+  setText(parts.what, row.what);
+  setText(parts.site, row.site);
+  setText(parts.name, [row.name, row.point, row.disabled && texts.disabled, row.gone && texts.gone].filter(Boolean).join(" · "));
+  setText(parts.since, row.since ? words(texts.since, { time: clock.format(row.since) }) : "");
+  fillPicture(tile, row);
+}
+
+function fillPicture(tile, row) {
+  const { img, none, age, link } = tile.parts;
+  const picture = pictures.get(row.id);
+  const time = picture?.time || row.picture || 0;
+  if (picture?.url) {
+    if (img.getAttribute("src") !== picture.url) img.src = picture.url;
+  } else img.removeAttribute("src");
+  img.hidden = !picture?.url;
+  const isWaiting = !picture?.settled;
+  none.classList.toggle("waiting", isWaiting);
+  setText(none, picture?.url ? "" : isWaiting ? texts.waiting : picture.damaged ? texts.damaged : row.state === "unseen" ? texts.unseen : texts.none);
+  const told = picture?.url && time ? ago(time) : "";
+  setText(age, told);
+  if (told) {
+    age.dateTime = new Date(time).toISOString();
+    age.title = clock.format(time);
+  }
+  const pictureWords = told ? words(texts.picture, { time: told }) : none.textContent;
+  const label = [row.site, row.name, row.word, row.what, pictureWords, row.state === "offline" ? tile.parts.since.textContent : ""];
+  link.setAttribute("aria-label", label.filter(Boolean).join(", "));
+}
+
+function refill(id) {
+  const place = places.get(id);
+  const tile = place === undefined ? undefined : tiles.get(place);
+  if (tile) fill(tile, place);
+}
+
+// Pictures, in batches: first those in the view.
+
+function askPictures() {
+  let missing = 0;
+  for (let place = view[0]; place < view[1]; place++) if (!pictures.get(rows[place].id)?.settled) missing += 1;
+  grid.dataset.missing = missing; // for tests and measurements: pictures of the view that are not there yet
+  while (batches < BATCHES_AT_ONCE) {
+    const batch = nextBatch();
+    if (!batch.length) return;
+    askBatch(batch);
+  }
+}
+
+function nextBatch() {
+  const batch = [];
+  const most = BATCHES[Math.min(batchesAsked, BATCHES.length - 1)];
+  let chars = 0;
+  const wants = (row) => {
+    const picture = pictures.get(row.id);
+    return !row.gone && !asking.has(row.id) && (!picture || (picture.due !== undefined && picture.due <= Date.now()));
+  };
+  const others = [...tiles.keys()].filter((place) => place < view[0] || place >= view[1]).sort((a, b) => a - b);
+  const inView = Array.from({ length: view[1] - view[0] }, (_, index) => view[0] + index);
+  for (const place of [...inView, ...others]) {
+    const row = rows[place];
+    if (!row || !wants(row)) continue;
+    chars += encodeURIComponent(row.id).length + 60;
+    if (batch.length >= most || chars > URL_CHARS_MAX) break;
+    batch.push(row);
+  }
+  return batch;
+}
+
+async function askBatch(batch) {
+  batches += 1;
+  batchesAsked += 1;
+  const ids = batch.map((row) => row.id);
+  ids.forEach((id) => asking.add(id));
+  try {
+    const query = ids.map((id) => `id=${encodeURIComponent(id)}&etag=${encodeURIComponent(pictures.get(id)?.etag || "-")}`).join("&");
+    const reply = await fetch(`${begun.pictures}?side=${begun.side}&${query}`, { cache: "no-store" });
+    if (reply.redirected) location.reload();
+    if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
+    takeBatch(ids, await reply.arrayBuffer());
+  } catch {
+    for (const id of ids) keep(id, { ...pictures.get(id), due: Date.now() + 3 * AGAIN_MS });
+    setTimeout(draw, 3 * AGAIN_MS);
+  } finally {
+    batches -= 1;
+    ids.forEach((id) => asking.delete(id));
+  }
+  askPictures();
+  refreshStale();
+}
+
+function takeBatch(ids, buffer) {
+  const length = new DataView(buffer).getUint32(0);
+  const heads = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  let at = 4 + length;
+  let soonest = Infinity;
+  heads.forEach((head, index) => {
+    const id = ids[index];
+    const known = pictures.get(id) ?? {};
+    const picture = { ...known, asked: Date.now(), due: undefined };
+    if (head.o === "found") {
+      if (known.url) URL.revokeObjectURL(known.url);
+      const blob = new Blob([new Uint8Array(buffer, at, head.n)], { type: "image/jpeg" });
+      Object.assign(picture, { url: URL.createObjectURL(blob), etag: head.e, time: head.t, settled: true, damaged: false });
+    } else if (head.o === "not_modified") Object.assign(picture, { time: head.t, settled: true });
+    else if (head.o === "missing" || head.o === "damaged") {
+      if (known.url) URL.revokeObjectURL(known.url);
+      Object.assign(picture, { url: "", etag: "", time: 0, settled: true, damaged: head.o === "damaged" });
+    } else {
+      picture.due = Date.now() + (head.o === "left_out" ? 0 : AGAIN_MS);
+      soonest = Math.min(soonest, picture.due);
+    }
+    at += head.n;
+    keep(id, picture);
+    refill(id);
+  });
+  if (soonest < Infinity) setTimeout(draw, Math.max(0, soonest - Date.now()));
+}
+
+function keep(id, picture) {
+  pictures.delete(id);
+  pictures.set(id, picture);
+  for (const [oldest, old] of pictures) {
+    if (pictures.size <= PICTURES_MAX) break;
+    if (tiles.has(places.get(oldest))) continue;
+    if (old.url) URL.revokeObjectURL(old.url);
+    pictures.delete(oldest);
+  }
+}
+
+// Live.
+
+let source;
+let lastId = "";
+function connect() {
+  if (source || document.hidden) return;
+  const url = lastId ? `${begun.live}${begun.live.includes("?") ? "&" : "?"}after=${encodeURIComponent(lastId)}` : begun.live;
+  source = new EventSource(url);
+  source.addEventListener("verdicts", (event) => {
+    setLive(true);
+    lastId = event.lastEventId;
+    JSON.parse(event.data).forEach(takeVerdict);
+    showWorse();
+    askPictures();
+  });
+  source.addEventListener("begin", (event) => {
+    setLive(true);
+    lastId = event.lastEventId;
+    for (const row of rows) stale.add(row.id);
+    draw();
+  });
+  source.addEventListener("lost", () => setLive(false));
+  source.addEventListener("signin", () => location.reload());
+  source.addEventListener("error", () => {
+    setLive(false);
+    if (source?.readyState === EventSource.CLOSED) {
+      disconnect(); // a reply that is no stream, such as 503; the browser gives up then
+      setTimeout(connect, 3 * AGAIN_MS);
+    }
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = undefined;
+}
+
+function setLive(isLive) {
+  setText(liveNote, isLive ? `● ${texts.live}` : texts.lost);
+  liveNote.classList.toggle("error", !isLive);
+}
+
+function takeVerdict(verdict) {
+  const place = places.get(verdict.id);
+  if (place === undefined) {
+    if (isBadNews(verdict)) worse.add(verdict.id);
+    else worse.delete(verdict.id);
+    return;
+  }
+  update(rows[place], verdict);
+}
+
+function update(row, verdict) {
+  stale.delete(row.id);
+  if (verdict.visit && verdict.visit < row.visit) return;
+  Object.assign(row, verdict);
+  if (row.rank > row.listedRank) worse.add(row.id);
+  else worse.delete(row.id);
+  const picture = pictures.get(row.id);
+  if (picture && row.fresh) picture.due = Math.max(Date.now(), (picture.asked ?? 0) + FRESH_MS);
+  refill(row.id);
+}
+
+// A camera that is not in the list, got worse since it was made, and belongs into it as far as a verdict tells.
+function isBadNews(verdict) {
+  const { state, kind, severity } = begun.filter;
+  return (
+    begun.told && !nextTokenHides(verdict) && verdict.since >= listedAt && verdict.rank >= 2 &&
+    (!state || state === verdict.state) && (!kind || verdict.kinds.includes(kind)) && verdict.severity >= severity
+  );
+}
+// What is as good as the last row that is loaded may stand further down the list.
+const nextTokenHides = (verdict) => Boolean(nextToken) && rows.length > 0 && verdict.rank < rows[rows.length - 1].listedRank;
+
+function showWorse() {
+  const text = worse.size === 1 ? texts.worse_one : words(texts.worse, { number: numbers.format(worse.size) });
+  const changed = worse.size && worseButton.textContent !== text;
+  setText(worseButton, worse.size ? text : "");
+  if (changed) setText(said, text);
+}
+
+// After a gap in the stream: what is near the view is asked for again, the rest when it comes near.
+async function refreshStale() {
+  if (refreshing || !stale.size || batches) return; // pictures go first
+  const near = [...tiles.keys()].sort((a, b) => a - b).map((place) => rows[place]?.id).filter((id) => stale.has(id)).slice(0, 100);
+  if (!near.length) return;
+  refreshing = true;
+  try {
+    const query = near.map((id) => `id=${encodeURIComponent(id)}`).join("&");
+    const found = new Map((await fetchJson(`${begun.list.split("?")[0]}?${query}`)).rows.map((row) => [row.id, row]));
+    for (const id of near) {
+      stale.delete(id);
+      const place = places.get(id);
+      if (place === undefined) continue;
+      if (found.has(id)) update(rows[place], found.get(id));
+      else {
+        rows[place].gone = true;
+        refill(id);
+      }
+    }
+    showWorse();
+    refreshing = false;
+    draw();
+  } catch {
+    setTimeout(() => {
+      refreshing = false;
+      draw();
+    }, 3 * AGAIN_MS);
+  }
+}
+
+// Keys.
+
+function focusTile(place, withFocus = true) {
+  if (!rows.length) return;
+  const before = focused;
+  focused = Math.min(Math.max(0, place), rows.length - 1);
+  const line = Math.floor(focused / columns);
+  const bar = document.querySelector(".bar")?.offsetHeight ?? 0;
+  const top = grid.getBoundingClientRect().top + line * (tileHeight + GAP);
+  if (withFocus) {
+    if (top < bar + GAP) window.scrollBy(0, top - bar - GAP);
+    else if (top + tileHeight > window.innerHeight) window.scrollBy(0, top + tileHeight + GAP - window.innerHeight);
+    if (!tiles.has(focused)) addTile(focused);
+    tiles.get(focused).parts.link.focus({ preventScroll: true });
+  }
+  for (const at of [before, focused]) if (tiles.has(at)) tiles.get(at).parts.link.tabIndex = at === focused ? 0 : -1;
+  draw();
+}
+
+grid.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const linesInView = Math.max(1, Math.floor(window.innerHeight / (tileHeight + GAP)));
+  const steps = {
+    ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
+    PageUp: -columns * linesInView, PageDown: columns * linesInView, Home: -focused, End: rows.length,
+  };
+  const step = steps[event.key];
+  if (step === undefined) return;
+  event.preventDefault();
+  if ((event.key === "ArrowUp" || event.key === "ArrowDown") && (focused + step < 0 || focused + step >= rows.length)) return;
+  focusTile(focused + step);
+});
+grid.addEventListener("focusin", (event) => {
+  const id = event.target.closest(".tile")?.dataset.id;
+  const place = places.get(id);
+  if (place !== undefined && place !== focused) focusTile(place, false);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
+  if (event.key === "f") {
+    filters.open = !filters.open;
+    (filters.open ? filters.querySelector("select") : filters.querySelector("summary")).focus();
+    event.preventDefault();
+  } else if (event.key === "r") reload();
+});
+worseButton.addEventListener("click", reload);
+
+// The place is kept for who comes back from a camera.
+const PLACE_KEY = `wall ${location.search}`;
+addEventListener("pagehide", () => {
+  sessionStorage.setItem(PLACE_KEY, JSON.stringify([rows[view[0]]?.id, view[0], rows[focused]?.id]));
+  disconnect();
+});
+async function goBack() {
+  const [id, place, focusId] = JSON.parse(sessionStorage.getItem(PLACE_KEY) ?? "[]");
+  if (performance.getEntriesByType("navigation")[0]?.type !== "back_forward" || !id) return;
+  for (let page = 0; page < BACK_PAGES_MAX && nextToken && !places.has(id); page++) await loadMore();
+  focusTile(places.get(focusId) ?? places.get(id) ?? Math.min(place, rows.length - 1));
+}
+
+grid.replaceChildren();
+grid.classList.add("virtual");
+document.getElementById("wall-pages").remove();
+document.getElementById("wall-keys").hidden = false;
+start(begun);
+new ResizeObserver(layOut).observe(grid);
+addEventListener("scroll", draw, { passive: true });
+addEventListener("resize", layOut);
+addEventListener("pageshow", (event) => event.persisted && connect());
+document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+setInterval(() => {
+  for (const [place, tile] of tiles) fillPicture(tile, rows[place]);
+  askPictures();
+}, AGES_MS);
+connect();
+goBack();
