@@ -13,8 +13,8 @@ import orjson
 
 from engine.metrics.web import WebMetrics
 from engine.web.console.calls import EngineCalls
+from engine.web.console.camera_rows import verdict_fields, words_of
 from engine.web.console.names import camera_id
-from engine.web.console.screens.wall_rows import verdict_fields, words_of
 from engine.web.errors import HttpError, code_name, refusal
 from patrol.v1.access_pb2 import GetCallerRequest
 from patrol.v1.patrol_pb2 import VerdictFilter, WatchVerdictsRequest

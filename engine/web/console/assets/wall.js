@@ -9,6 +9,7 @@ const count = document.getElementById("wall-count");
 const liveNote = document.getElementById("wall-live");
 const worseButton = document.getElementById("wall-worse");
 const said = document.getElementById("wall-said");
+const empty = document.getElementById("wall-empty");
 const filters = document.getElementById("wall-filters");
 
 const GAP = { small: 6, medium: 10, large: 10 }[begun.size];
@@ -52,6 +53,7 @@ const now = () => Date.now() + clockOff;
 const relative = new Intl.RelativeTimeFormat(lang, { numeric: "always", style: "short" });
 const numbers = new Intl.NumberFormat(lang);
 const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: begun.zone });
+const minutes = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short", timeZone: begun.zone });
 const STEPS = [[60, "second", 1], [3600, "minute", 60], [86_400, "hour", 3600], [Infinity, "day", 86_400]];
 function ago(ms) {
   const seconds = Math.min(0, (ms - now()) / 1000);
@@ -130,6 +132,7 @@ function start(page) {
   listedAt = page.now;
   focused = 0;
   addRows(page.rows);
+  empty.hidden = rows.length > 0;
   layOut();
 }
 
@@ -242,7 +245,7 @@ function fill(tile, place) {
   setText(parts.what, row.what);
   setText(parts.site, row.site);
   setText(parts.name, [row.name, row.point, row.disabled && texts.disabled, row.gone && texts.gone].filter(Boolean).join(" · "));
-  setText(parts.since, row.since ? words(texts.since, { time: clock.format(row.since) }) : "");
+  setText(parts.since, row.since ? words(texts.since, { time: minutes.format(row.since) }) : "");
   fillPicture(tile, row);
 }
 

@@ -11,13 +11,13 @@ from starlette.responses import Response
 from engine.clock import wall_ns
 from engine.errors import InvalidArgumentError
 from engine.web.console import forms, names
+from engine.web.console.camera_rows import camera_row, milliseconds
 from engine.web.console.console import Console, Handler
 from engine.web.console.live_verdicts import LiveVerdicts, Watched
 from engine.web.console.page import Page
 from engine.web.console.screens import wall_filter
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.console.screens.wall_filter import SIZES, WallFilter, read_filter
-from engine.web.console.screens.wall_rows import camera_row, milliseconds
 from engine.web.errors import HttpError
 from engine.web.replies import SEND_S, PieceResponse, json_response
 from patrol.v1.cameras_pb2 import BatchGetCamerasRequest, Camera, GetCameraRequest, ListCamerasRequest

@@ -1,4 +1,4 @@
-"""What the wall shows of a camera, for its module: words in the page's language, times in ms since 1970. Pure.
+"""Cameras and verdicts as values for modules: words in the page's language, times in ms since 1970. Pure.
 
 The module has the same fields from the page, from pages of the list, and of the verdict from the live stream.
 """
