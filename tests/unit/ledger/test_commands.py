@@ -32,6 +32,7 @@ def harness() -> LedgerHarness:
         (Step.SUPERVISED, INSPECTOR),
         (Step.CLOSED, INSPECTOR),
         (Step.DISMISSED, INSPECTOR),
+        (Step.REOPENED, INSPECTOR),
     ],
 )
 def test_a_role_that_is_too_low_is_told_which_it_takes(harness: LedgerHarness, step: Step, actor: Actor) -> None:

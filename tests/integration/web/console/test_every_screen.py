@@ -69,15 +69,15 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Province]:
         local.import_cameras([demo.camera for demo in county.cameras])
         _, admin = local.access.create_token(TokenOrder("director", Role.ADMIN, ""))
         with PatrolClient(engine.addresses["grpc"], token=admin) as client:
-            causes = lambda: {finding.cause_key: finding for finding in client.findings.list()}  # noqa: E731
+            causes = lambda: {finding.subject.cause_key: finding for finding in client.findings.list()}  # noqa: E731
             wait_until(lambda: "offline" in causes() and len(causes()) >= 5, 120)
             offline = causes()["offline"]
             seen = next(finding for cause, finding in causes().items() if cause != "offline")
             canteen = next(iter(client.canteens.list()))
             ids = {
                 "finding": str(seen.finding_id),
-                "faulty": seen.camera_id,
-                "offline": offline.camera_id,
+                "faulty": seen.subject.camera_id,
+                "offline": offline.subject.camera_id,
                 "canteen": canteen.canteen_id,
             }
             yield Province(engine.addresses["web"], admin, ids)
