@@ -2,10 +2,12 @@
 scheduler, access. Those without an entry (pictures, camera) come last.
 """
 
-from engine.web.console.screens import pictures, today
+from engine.web.console.screens import ledger, pictures, spot_checks, today
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
+    *ledger.SCREENS,
+    spot_checks.SCREEN,
     pictures.SCREEN,
 )
