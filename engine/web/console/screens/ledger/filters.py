@@ -97,8 +97,9 @@ class LedgerQuery:
     def told(self, page: Page) -> list[tuple[str, str]]:
         """Return the filter in words: what is filtered, and by what."""
         words = Words(page.language)
-        told = [("State", _state_words(page, words, self.state))]
-        told += [("Region", page.region_name(self.region))] if self.region else []
+        region = self.region or page.caller.region
+        told = [("Region", page.region_name(region) if region else page.text("all regions"))]
+        told += [("State", _state_words(page, words, self.state))]
         told += [("Level", words.level(LEVELS[self.level]))] if self.level else []
         told += [("Severity at least", words.severity(SEVERITIES[self.severity]))] if self.severity else []
         told += [("What is wrong", words.problem(self.kind))] if self.kind else []
@@ -142,7 +143,7 @@ def _day(query: Any, name: str) -> str:
     value = forms.text(query, name, _DAY_CHARS)
     if value:
         try:
-            if date.fromisoformat(value).isoformat() != value or not "1970-01-02" <= value <= "2999-12-31":
+            if date.fromisoformat(value).isoformat() != value or not "1970-01-02" <= value <= "2199-12-31":
                 raise ValueError(value)
         except ValueError:
             raise InvalidArgumentError(name, f"{value!r}; allowed: a day such as 2026-03-02") from None
