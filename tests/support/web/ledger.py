@@ -19,7 +19,7 @@ from tests.support.web.console import User, user
 
 HERE, THERE = "130102", "130203"
 FORMULA, SCRIPT = '=HYPERLINK("http://evil.example","x")', "<script>alert(1)</script>"
-"""The names of the first camera and its canteen."""
+"""The names of the first camera, and of its canteen."""
 
 
 class LedgerWorld(NamedTuple):
@@ -45,13 +45,13 @@ def ledger_world(folder: Path) -> Iterator[LedgerWorld]:
                 camera,
                 name=f"烹饪间{n}",
                 site_id=f"s{n % 4}",
-                site_name=f"第{n % 4}小学",
+                site_name=f"第{n % 4}小学" if n % 4 else SCRIPT,
                 site_kind=SiteKind.PRIMARY,
                 key_point=KeyPoint.COOKING,
             )
             for n, camera in enumerate(refusing_cameras(free_port()))
         ]
-        cameras[0] = replace(cameras[0], name=FORMULA, site_name=SCRIPT)
+        cameras[0] = replace(cameras[0], name=FORMULA)
         client.import_cameras(cameras)
         wait_until(lambda: len(list(client.findings.list())) == REFUSING_CAMERAS, timeout_s=60)
         _, admin_token = client.access.create_token(TokenOrder("admin", Role.ADMIN))

@@ -34,7 +34,7 @@ async def show_now(page: Page) -> Response:
     if finding.number == seen:
         return Response(status_code=204, headers={"Cache-Control": "no-store"})
     timeline = await load_timeline(page, name, finding.number)
-    values = {"finding": finding, "timeline": timeline, "latest": _latest(timeline.entries)}
+    values = {"finding": finding, "timeline": timeline, "handed_back": handed_back(timeline.entries)}
     return await page.render("finding_now.html.jinja", **values, side=PICTURE_PX, oob=True)
 
 
@@ -58,7 +58,7 @@ async def page_values(page: Page, name: str) -> dict[str, Any]:
     return {
         "finding": finding,
         "timeline": timeline,
-        "latest": _latest(timeline.entries),
+        "handed_back": handed_back(timeline.entries),
         "actions": allowed_actions(page, finding, timeline.entries),
         "claimed_by": claimed_by(finding, timeline.entries),
         "refused": None,
@@ -91,5 +91,7 @@ def claimed_by(finding: Any, entries: Sequence[Entry]) -> str:
     return str(claims[-1].who) if claims and claims[-1].role else ""
 
 
-def _latest(entries: Sequence[Entry]) -> Entry | None:
-    return entries[-1] if entries else None
+def handed_back(entries: Sequence[Entry]) -> Entry | None:
+    """Return the event by which the latest claim failed; None if something happened since, or it did not fail."""
+    is_failed = bool(entries) and entries[-1].event.step == FindingStep.FINDING_STEP_RECHECK_FAILED
+    return entries[-1] if is_failed else None
