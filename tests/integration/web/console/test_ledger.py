@@ -184,7 +184,7 @@ def test_forms_that_make_no_sense_are_refused_in_words(world: LedgerWorld) -> No
     inspector = world.users["inspector"]
     number = finding_of(inspector)
     for fields, text in (
-        ({"finding": number, "step": "reopen"}, "allowed: acknowledge, claim"),
+        ({"finding": number, "step": "erase"}, "allowed: acknowledge, claim"),
         ({"finding": number}, "use a button"),
         ({"finding": "../1", "step": "claim"}, "whole numbers"),
         ({"finding": number, "step": "claim", "expected_number": "-1"}, "whole numbers"),
