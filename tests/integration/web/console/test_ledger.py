@@ -2,10 +2,13 @@
 
 import csv
 import io
+import random
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
+from PIL import Image
 
 from engine.web.console.languages import language
 from engine.web.console.screens.ledger import export, reasons
@@ -217,6 +220,42 @@ def test_every_text_in_code_has_its_chinese() -> None:
     assert sorted({*export.TEXTS, *reasons.TEXTS} - set(language("zh").texts)) == []
 
 
+def photograph(side_px: int = 900) -> bytes:
+    """Return a JPEG of about 1 MB that says where it was taken."""
+    picture = Image.frombytes("RGB", (side_px, side_px), random.Random(1).randbytes(3 * side_px * side_px))
+    exif = Image.Exif()
+    exif[0x010E] = "taken at 38.04 N 114.51 E"
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=92, exif=exif)
+    return file.getvalue()
+
+
+def test_a_claim_brings_photographs(world: LedgerWorld) -> None:
+    inspector = world.users["inspector"]
+    number = finding_of(inspector)
+    path = f"/finding?finding={number}"
+    fields = {**forms_of(inspector.get(path).text), "step": "claim", "why": "with pictures", "request_id": f"p{number}"}
+    jpeg = photograph()
+    assert b"38.04 N" in jpeg
+    for names, status, told in (
+        (["a.jpg"] * 4, 400, "up to 3"),
+        (["a.txt"], 400, "photograph"),
+        (["a.jpg", "b.jpg"], 303, ""),
+        (["a.jpg", "b.jpg"], 303, ""),
+    ):
+        files = [("photographs", (name, jpeg if name.endswith("jpg") else b"text", "image/jpeg")) for name in names]
+        reply = inspector.post("/finding/act", fields, seen_on=path, files=files)
+        assert reply.status_code == status, reply.text
+        assert told in reply.text
+    page = inspector.get(path).text
+    shown = set(re.findall(r'src="/console(/pictures/photograph.jpg[^"]*)"', page))
+    assert len(shown) == 1, "the same photograph twice is one"
+    kept = inspector.get(unescape(shown.pop()))
+    assert kept.headers["content-type"] == "image/jpeg"
+    assert b"38.04 N" not in kept.content
+    assert page.count("<b>claimed</b>") == 1
+
+
 @needs_chromium
 def test_an_inspector_claims_with_the_keyboard_while_the_page_refreshes(world: LedgerWorld) -> None:
     """What is typed survives an event of somebody else; the late click is told what happened, and the next one acts."""
@@ -242,7 +281,14 @@ def test_an_inspector_claims_with_the_keyboard_while_the_page_refreshes(world: L
         page.keyboard.press("Enter")
         page.locator(".refused").get_by_text("while you decided").wait_for()
         assert page.locator("#why-claim").input_value() == "the cable is back"
+        page.locator("#photographs").set_input_files(
+            [{"name": "put right.jpg", "mimeType": "image/jpeg", "buffer": photograph(2200)}]
+        )
+        page.wait_for_function("document.getElementById('photographs').files[0].size < 5e6")
         page.locator("#actions").get_by_role("button", name="Claim it is put right").click()
         page.get_by_text("Your claim is recorded").wait_for()
         page.locator("#facts").get_by_text("The claim did not hold").wait_for()
         assert page.locator("#timeline").get_by_text("the cable is back").is_visible()
+        claim = page.locator("#timeline li", has_text="the cable is back").locator(".small-shots img")
+        claim.scroll_into_view_if_needed()
+        page.wait_for_function("document.querySelector('.small-shots img').naturalWidth > 100")

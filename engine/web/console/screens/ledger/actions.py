@@ -1,7 +1,9 @@
 """What people do to a finding: acknowledge, claim, supervise, close, dismiss. Its page says why one is refused."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from engine.errors import InvalidArgumentError
@@ -15,6 +17,7 @@ from patrol.v1.findings_pb2 import (
     ClaimFindingRequest,
     CloseFindingRequest,
     DismissFindingRequest,
+    ReopenFindingRequest,
     SuperviseFindingRequest,
 )
 
@@ -24,8 +27,15 @@ _REQUESTS: dict[str, Any] = {
     "supervise": SuperviseFindingRequest,
     "close": CloseFindingRequest,
     "dismiss": DismissFindingRequest,
+    "reopen": ReopenFindingRequest,
 }
 _WHY_CHARS_MAX = 500
+PHOTOGRAPHS_MAX = 3
+PHOTOGRAPH_BYTES_MAX = 5_000_000
+FILES_MAX = 20
+"""Files that a form may bring: one with too many photographs is answered in words."""
+FORM_BYTES_MAX = PHOTOGRAPHS_MAX * PHOTOGRAPH_BYTES_MAX + 100_000
+_CLAIM_S = 30.0
 _TOLD_HERE = ("ABORTED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "PERMISSION_DENIED")
 
 
@@ -38,14 +48,27 @@ async def act(page: Page) -> Response:
     expected = forms.number(page.form, "expected_number")
     why = forms.text(page.form, "why", 4 * _WHY_CHARS_MAX)
     request_id = forms.text(page.form, "request_id", 64)
+    photographs = await _photographs(page)
     request = _REQUESTS[step](name=name, why=why, expected_number=expected, request_id=request_id)
+    if step == "claim":
+        request.photographs.extend(photographs)
     try:
-        await page.call(request)
+        await page.call(request, _CLAIM_S if photographs else 0.0)
     except HttpError as error:
         if code_name(error.status) not in _TOLD_HERE:
+            if photographs:
+                page.form = FormData()  # the error page's form could not send the files once more
             raise
         return await _refused(page, name, step, why, expected, error)
     return page.go_to("/finding", finding=names.finding_number(name), done=step)
+
+
+async def _photographs(page: Page) -> Sequence[bytes]:
+    """Return the files of a claim; a field that was left empty brings none. Raises InvalidArgumentError."""
+    files = [file for file in page.form.getlist("photographs") if isinstance(file, UploadFile) and file.filename]
+    if len(files) > PHOTOGRAPHS_MAX:
+        raise InvalidArgumentError("photographs", f"are {len(files)}; allowed: up to {PHOTOGRAPHS_MAX}")
+    return [await file.read() for file in files]
 
 
 async def _refused(page: Page, name: str, step: str, why: str, expected: int, error: HttpError) -> Response:

@@ -13,7 +13,7 @@ from patrol.v1.findings_pb2 import FindingState, FindingStep, GetFindingRequest
 
 _CLAIMED = (FindingState.FINDING_STATE_RECTIFIED, FindingState.FINDING_STATE_RECHECKING)
 ENDED = (FindingState.FINDING_STATE_CLOSED, FindingState.FINDING_STATE_DISMISSED)
-_DONE = ("acknowledge", "claim", "close", "dismiss", "supervise")
+_DONE = ("acknowledge", "claim", "close", "dismiss", "supervise", "reopen")
 
 
 async def show(page: Page) -> Response:
@@ -71,7 +71,8 @@ async def page_values(page: Page, name: str) -> dict[str, Any]:
 def allowed_actions(page: Page, finding: Any, entries: Sequence[Entry]) -> Sequence[str]:
     """Return what role and state suggest that the caller may do; the engine decides."""
     if finding.state in ENDED or not page.may("inspector"):
-        return ()
+        is_undone = finding.state == FindingState.FINDING_STATE_DISMISSED and page.may("operator")
+        return ("reopen",) if is_undone else ()
     allowed = []
     if finding.state not in (*_CLAIMED, FindingState.FINDING_STATE_ACKNOWLEDGED):
         allowed.append("acknowledge")

@@ -35,6 +35,10 @@ _REFUSALS = {
         "finding, or hands it back."
     ),
     "FINDING_ALREADY_SUPERVISED": "It is supervised already; there is nothing to do.",
+    "FINDING_REOPEN_TOO_LATE": (
+        "It can no longer be reopened: only what a person dismissed can be, for some hours. If the fault is seen "
+        "again, a new finding opens."
+    ),
     "FINDING_CHANGED": (
         "Something happened to this finding while you decided. Nothing of yours was recorded, and what you wrote is "
         "still here. Read what happened, then decide again."
