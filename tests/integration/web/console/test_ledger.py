@@ -278,6 +278,7 @@ def test_an_inspector_claims_with_the_keyboard_while_the_page_refreshes(world: L
         page.locator(".changed").wait_for()
         assert page.locator("#why-claim").input_value() == "the cable is back"
         page.locator("#why-claim").press("Tab")
+        page.locator("#photographs").press("Tab")
         page.keyboard.press("Enter")
         page.locator(".refused").get_by_text("while you decided").wait_for()
         assert page.locator("#why-claim").input_value() == "the cable is back"
