@@ -70,7 +70,8 @@ def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
         "mark": "mark_viewing", "of": "viewers",
     }  # fmt: skip
     ports = (
-        HubPort, ConfigurationPort, LedgerPort, KpiPort, PicturePort, PhotographPort, ViewersPort, CanteenPort, DigestPort,
+        HubPort, ConfigurationPort, LedgerPort, KpiPort, PicturePort, PhotographPort, ViewersPort, CanteenPort,
+        DigestPort,
     )  # fmt: skip
     for port in ports:
         for name in (var for var in vars(port) if not var.startswith("_")):

@@ -2,12 +2,13 @@
 scheduler, access. Those without an entry (pictures, camera) come last.
 """
 
-from engine.web.console.screens import access, configuration, pictures, scheduler, today, wall
+from engine.web.console.screens import access, configuration, ledger, pictures, scheduler, spot_checks, today, wall
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
     wall.SCREEN,
+    spot_checks.SCREEN,
     scheduler.SCREEN,
     access.SCREEN,
     configuration.SCREEN,
