@@ -131,4 +131,5 @@ def merge(replies: Sequence[Any], window: int) -> Queue:
 
 def _key(finding: Any) -> tuple[int, int, int, int]:
     deadline = finding.deadline_time
-    return -finding.severity, deadline.seconds, deadline.nanos, int(names.finding_number(finding.name))
+    severity = max(finding.severity, FaultSeverity.FAULT_SEVERITY_COSMETIC)
+    return -severity, deadline.seconds, deadline.nanos, int(names.finding_number(finding.name))
