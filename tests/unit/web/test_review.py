@@ -21,7 +21,7 @@ BLIND, IMPAIRED, COSMETIC = 3, 2, 1
 
 
 def made(number: int, severity: int, deadline_s: int) -> Any:
-    finding = Finding(name=f"findings/{number}", severity=severity)
+    finding = Finding(name=f"findings/{number}", severity=FaultSeverity.Name(severity))
     finding.deadline_time.seconds = deadline_s
     return finding
 
@@ -138,7 +138,7 @@ def test_every_text_in_code_has_its_chinese() -> None:
 
 def test_a_supervised_or_acknowledged_finding_has_no_such_button_again() -> None:
     page: Any = SimpleNamespace(may=lambda role: role != "admin")
-    finding = Finding(supervised=True, state="FINDING_STATE_ACKNOWLEDGED")  # type: ignore[arg-type]
+    finding = Finding(supervised=True, state="FINDING_STATE_ACKNOWLEDGED")
     assert {name for name, action in ACTIONS.items() if action.is_open_to(page, finding)} == {"claim", "dismiss"}
-    ended = Finding(state="FINDING_STATE_CLOSED")  # type: ignore[arg-type]
+    ended = Finding(state="FINDING_STATE_CLOSED")
     assert not any(action.is_open_to(page, ended) for action in ACTIONS.values())

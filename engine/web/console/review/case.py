@@ -13,7 +13,12 @@ from engine.web.console.page import Page
 from engine.web.console.review.figures import Comparison, comparisons
 from engine.web.errors import HttpError, code_name
 from patrol.v1.canteens_pb2 import GetCanteenRequest
-from patrol.v1.findings_pb2 import FindingPicture, GetFindingPictureRequest, ListFindingEventsRequest
+from patrol.v1.findings_pb2 import (
+    FindingPicture,
+    GetFindingPictureRequest,
+    ListFindingEventsRequest,
+    ListFindingEventsResponse,
+)
 from patrol.v1.patrol_pb2 import GetVerdictRequest, ListVerdictsRequest
 from patrol.v1.verdicts_pb2 import View
 
@@ -45,15 +50,14 @@ class Case:
     """A finding with what belongs to it.
 
     `verdict`: the one on the evidence, None if it is not kept. `verdicts`: the camera's latest, oldest first.
-    `has_more_events`: whether the ledger has later ones than `events`. `canteen`: None if nothing is known of it.
+    `history`: the reply with its first events. `canteen`: None if nothing is known of it.
     """
 
     finding: Any
     pictures: Sequence[KeptPicture]
     verdict: Any
     comparisons: Sequence[Comparison]
-    events: Sequence[Any]
-    has_more_events: bool
+    history: Any
     verdicts: Sequence[Any]
     canteen: Any
 
@@ -75,7 +79,7 @@ class Case:
 
     def events_after(self, number: int) -> Sequence[Any]:
         """Return the events that happened after the one with this number."""
-        return [event for event in self.events if int(event.name.rpartition("/")[2]) > number]
+        return [event for event in self.history.events if int(event.name.rpartition("/")[2]) > number]
 
 
 async def read_case(page: Page, finding: Any) -> Case:
@@ -89,7 +93,7 @@ async def read_case(page: Page, finding: Any) -> Case:
     several = asyncio.gather(*(_call_if_there(page, request) for request in asked.values()))
     pictures = await asyncio.gather(*(_picture(page, finding.name, which) for which in _PICTURES))
     replies = dict(zip(asked, await several, strict=True))
-    events, verdicts = replies["events"], replies["verdicts"]
+    verdicts = replies["verdicts"]
     verdict = None
     if pictures[0].verdict:
         verdict = await _call_if_there(page, GetVerdictRequest(name=pictures[0].verdict))
@@ -98,8 +102,7 @@ async def read_case(page: Page, finding: Any) -> Case:
         _without_repeats(pictures),
         verdict,
         comparisons(verdict) if verdict is not None else (),
-        events.events if events is not None else (),
-        events is not None and bool(events.next_page_token),
+        replies["events"] or ListFindingEventsResponse(),
         list(reversed(verdicts.verdicts)) if verdicts is not None else (),
         replies["canteen"],
     )
