@@ -96,6 +96,12 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
+  const cancel = event.target.closest?.("#review [data-cancel]");
+  if (cancel) {
+    event.preventDefault();
+    cancel.closest("details").open = false;
+    return;
+  }
   const step = event.target.closest?.('#review a[data-key="j"], #review a[data-key="k"]');
   if (step && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     event.preventDefault();

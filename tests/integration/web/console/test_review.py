@@ -289,8 +289,13 @@ def test_a_reviewer_decides_with_the_keyboard_alone(world: World) -> None:
             )
             page.wait_for_url(f"**/review?finding={finding.finding_id}*")
 
+        page.wait_for_load_state("networkidle")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         page.keyboard.press("j")
         expect(second)
+        here = f"{page.url.split('?')[0]}?finding={second.finding_id}"
+        assert here not in asked, "it was fetched before it was asked for"
         page.keyboard.press("k")
         expect(first)
         page.keyboard.press("?")
