@@ -1,13 +1,15 @@
 """Calls FindingService: the ledger of findings."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.client.channel import CallError, Channel, error_of_status
 from engine.model.digest import DigestQuery, DigestReport
 from engine.model.findings import Finding, FindingQuery, FindingSummary, GroupBy, LedgerEvent
+from engine.model.photograph import Photograph
 from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.viewing import Viewer
 from engine.serve.messages.digests import digest_of, digest_query_message
 from engine.serve.messages.findings import (
     COLLECTION,
@@ -16,9 +18,10 @@ from engine.serve.messages.findings import (
     finding_of,
     order_text,
     summary_of,
+    viewers_of,
 )
-from engine.serve.messages.pictures import finding_picture_number, picture_of
-from engine.serve.messages.resource_names import numbered_name
+from engine.serve.messages.pictures import finding_picture_number, photograph_of, picture_of
+from engine.serve.messages.resource_names import number_of, numbered_name
 from patrol.v1 import findings_pb2, findings_pb2_grpc
 
 
@@ -93,9 +96,27 @@ class FindingClient:
             self._stub.AcknowledgeFinding, findings_pb2.AcknowledgeFindingRequest, finding_id, why, number, request_id
         )
 
-    def claim(self, finding_id: int, why: str = "", *, number: int = 0, request_id: str = "") -> Finding:
-        """Claim that the fault is put right; rechecks decide."""
-        return self._act(self._stub.ClaimFinding, findings_pb2.ClaimFindingRequest, finding_id, why, number, request_id)
+    def claim(
+        self,
+        finding_id: int,
+        why: str = "",
+        *,
+        number: int = 0,
+        request_id: str = "",
+        photographs: Sequence[bytes] = (),
+    ) -> Finding:
+        """Claim that the fault is put right; rechecks decide.
+
+        `photographs`: up to three JPEG or PNG files, of at most 5,000,000 bytes and 40 megapixels, that show it.
+        """
+        request = findings_pb2.ClaimFindingRequest(
+            name=numbered_name(COLLECTION, finding_id),
+            why=why,
+            expected_number=number,
+            request_id=request_id,
+            photographs=photographs,
+        )
+        return finding_of(self._channel.call(self._stub.ClaimFinding, request))
 
     def close(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
         """Close a finding by decision, without a passed recheck."""
@@ -105,6 +126,12 @@ class FindingClient:
         """Dismiss a finding: it is no fault, or not one to be put right here."""
         return self._act(
             self._stub.DismissFinding, findings_pb2.DismissFindingRequest, finding_id, why, number, request_id
+        )
+
+    def reopen(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
+        """Undo a person's dismissal: the finding stands again as it stood before."""
+        return self._act(
+            self._stub.ReopenFinding, findings_pb2.ReopenFindingRequest, finding_id, why, number, request_id
         )
 
     def supervise(self, finding_id: int, why: str, *, number: int = 0, request_id: str = "") -> Finding:
@@ -161,6 +188,27 @@ class FindingClient:
             if_none_match=etag,
         )
         return picture_of(self._channel.call(self._stub.GetFindingPicture, request))
+
+    def photograph(self, finding_id: int, sha256: str, *, event_number: int = 0, etag: str = "") -> Photograph:
+        """Return a photograph that came with a claim; `event_number`: of the event that has it, 0: of any.
+
+        NOT_FOUND, with the reason: there is none, or it is no longer kept. `etag`: of one that the caller has.
+        """
+        request = findings_pb2.GetFindingPhotographRequest(
+            name=numbered_name(COLLECTION, finding_id), event_number=event_number, sha256=sha256, if_none_match=etag
+        )
+        return photograph_of(self._channel.call(self._stub.GetFindingPhotograph, request))
+
+    def mark_viewing(self, finding_id: int, *, viewing: bool = True) -> tuple[Viewer, ...]:
+        """Say that the caller has a finding open, or no longer has; return who has. A mark ends after 60 s."""
+        request = findings_pb2.MarkViewingRequest(name=numbered_name(COLLECTION, finding_id), viewing=viewing)
+        return viewers_of(self._channel.call(self._stub.MarkViewing, request))
+
+    def viewers(self, finding_ids: Iterable[int]) -> Mapping[int, tuple[Viewer, ...]]:
+        """Return who has findings open, by number; at most 100 at once."""
+        names = [numbered_name(COLLECTION, finding_id) for finding_id in finding_ids]
+        reply = self._channel.call(self._stub.ListViewers, findings_pb2.ListViewersRequest(names=names))
+        return {number_of(found.name): viewers_of(found) for found in reply.findings}
 
     def watch(self, query: FindingQuery | None = None, resume_token: str = "") -> Generator[FindingChanges, None, None]:
         """Yield events as they are stored, with resume tokens; close the iterator to end the watch."""

@@ -65,6 +65,13 @@ class LedgerSettings(Section):
         "Fault kinds (docs/measuring.md), or `offline`, that an inspector may dismiss whatever their severity.",
         max_length=32,
     )
+    reopen_hours: float = key(
+        24.0,
+        "A person's dismissal of a finding can be undone for this long, by an operator; 0: never.",
+        unit="h",
+        ge=0,
+        le=168,
+    )
     offline_min_h: float = key(
         0.5,
         "A camera becomes a finding once it has been announced offline for this long; outages are shorter.",

@@ -61,6 +61,14 @@ class WebSettings(Section):
         67_108_864, "Largest import, as lines of JSON.", unit="B", ge=65_536, le=1_073_741_824, hot=False
     )
     calls_max: int = key(64, "Most calls at once; more are refused with 503.", ge=1, le=4096, hot=False)
+    uploads_max: int = key(
+        4,
+        "Most claims at once whose photographs make the body larger than `body_bytes_max`; more are refused with 503. "
+        "Each takes up to 60 MB of memory.",
+        ge=1,
+        le=64,
+        hot=False,
+    )
     streams_max: int = key(200, "Most watches and checks at once; more are refused with 503.", ge=1, le=4096, hot=False)
     connections_max: int = key(
         1024,

@@ -171,6 +171,8 @@ def _notes(field: FieldDescriptor) -> Iterator[str]:
         yield "*Output only.*"
     if bounds.chars_max:
         yield f"*At most {bounds.chars_max:,} characters.*"
+    if bounds.bytes_max:
+        yield f"*At most {bounds.bytes_max:,} bytes{' each' if field.is_repeated else ''}.*"
     if bounds.items_max:
         yield f"*At most {bounds.items_max:,} items.*"
     if bounds.most:

@@ -18,8 +18,10 @@ from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
+from engine.hub.services.photographs import PhotographService
 from engine.hub.services.pictures import PictureService
 from engine.hub.services.spot_checks import SpotCheckService
+from engine.hub.services.viewers import Viewers
 from engine.hub.state import HubState
 from engine.hub.stories.stories import Stories
 from engine.hub.uplink_owners import on_foreign_uplinks
@@ -94,6 +96,8 @@ class Port:
         self._kpi_service = kpis
         self._findings = findings
         self._pictures = pictures
+        self.photographs = PhotographService(state, storage.evidence)
+        self.viewers = Viewers()
         self._canteens = canteens
         self._digests = digests
         self._stories = stories

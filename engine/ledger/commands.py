@@ -1,5 +1,8 @@
 """Checks commands on findings: role, state and reason. Every refusal says why, and what to do instead. Pure."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from engine.errors import ConflictError, DeniedError, ErrorReason, InvalidArgumentError, Resource, StateError
 from engine.ledger.policy import Policy
 from engine.model.access import ENGINE, Actor, Role
@@ -18,9 +21,13 @@ ROLES = {
     Step.SUPERVISED: Role.OPERATOR,
     Step.CLOSED: Role.OPERATOR,
     Step.DISMISSED: Role.INSPECTOR,
+    Step.REOPENED: Role.OPERATOR,
 }
 """The least role that each command needs; what an inspector may dismiss is up to the policy, see `check_allowed`."""
-_NEED_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED)
+_NEED_REASON = (Step.SUPERVISED, Step.CLOSED, Step.DISMISSED, Step.REOPENED)
+
+_NEW = "if the fault is seen again, a new one is opened"
+_NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 def check_command(command: FindingCommand, actor: Actor) -> None:
@@ -42,6 +49,8 @@ def check_command(command: FindingCommand, actor: Actor) -> None:
             "request_id",
             f"{len(command.request_id)} characters; allowed: at most {REQUEST_ID_CHARS_MAX}; give a UUID",
         )
+    if command.photographs and command.step is not Step.CLAIMED:
+        raise InvalidArgumentError("photographs", f"come with a claim, not with {command.step}; leave them out")
     needed = ROLES[command.step]
     if not actor.role.includes(needed):
         raise DeniedError(
@@ -100,6 +109,16 @@ def check_state(command: FindingCommand, finding: Finding) -> None:
     Raises ConflictError if the finding has later events than the caller has seen, and StateError if its state does not
     allow the command.
     """
+    check_number(command, finding)
+    refused = _refusal(command.step, finding)
+    if refused is not None:
+        reason, why = refused
+        facts = {"claimed_by": finding.claimed_by} if reason is ErrorReason.FINDING_ALREADY_CLAIMED else {}
+        raise _state_error(finding, reason, why, facts)
+
+
+def check_number(command: FindingCommand, finding: Finding) -> None:
+    """Raise ConflictError if the finding has later events than the caller has seen."""
     name = f"findings/{finding.finding_id}"
     if command.expected_number and command.expected_number != finding.number:
         raise ConflictError(
@@ -114,23 +133,43 @@ def check_state(command: FindingCommand, finding: Finding) -> None:
                 "state": finding.state,
             },
         )
-    refused = _refusal(command.step, finding)
-    if refused is not None:
-        reason, why = refused
-        facts = {"finding": name, "state": finding.state.value}
-        if reason is ErrorReason.FINDING_ALREADY_CLAIMED:
-            facts["claimed_by"] = finding.claimed_by
-        raise StateError(f"{name}: {why}", reason=reason, resource=Resource("Finding", name), metadata=facts)
+
+
+def check_reopening(
+    command: FindingCommand, dismissed: Finding, now_wall_ns: int, policy: Policy, open_id: int | None
+) -> None:
+    """Check whether a person's dismissal may be undone now.
+
+    `open_id`: the camera's open finding of the same family; None if there is none. Raises ConflictError as
+    `check_state`, and StateError.
+    """
+    check_number(command, dismissed)
+    if now_wall_ns - dismissed.changed_wall_ns > policy.reopen_ns:
+        hours = f"ledger.reopen_hours = {policy.settings.reopen_hours:g}"
+        raise _state_error(
+            dismissed, ErrorReason.FINDING_REOPEN_TOO_LATE, f"was dismissed too long ago ({hours}); {_NEW}"
+        )
+    if open_id is not None:
+        other = f"findings/{open_id}"
+        why = f"the camera has another open finding of the same fault, {other}; work on that one"
+        raise _state_error(dismissed, ErrorReason.FINDING_SUPERSEDED, why, {"open_finding": other})
+
+
+def _state_error(finding: Finding, reason: ErrorReason, why: str, facts: Mapping[str, str] = _NO_FACTS) -> StateError:
+    name = f"findings/{finding.finding_id}"
+    metadata = {"finding": name, "state": finding.state.value, **facts}
+    return StateError(f"{name}: {why}", reason=reason, resource=Resource("Finding", name), metadata=metadata)
 
 
 def _refusal(step: Step, finding: Finding) -> tuple[ErrorReason, str] | None:
     """Return why the state of a finding does not allow a step; None if it does."""
+    if step is Step.REOPENED:
+        if finding.state is FindingState.DISMISSED:
+            why = "only what a person dismissed can be reopened, for ledger.reopen_hours"
+            return ErrorReason.FINDING_REOPEN_TOO_LATE, f"is dismissed, and can no longer be reopened: {why}; {_NEW}"
+        return ErrorReason.FINDING_NOT_DISMISSED, f"is {finding.state}; only a finding that was dismissed is reopened"
     if finding.state.ended:
-        return (
-            ErrorReason.FINDING_ENDED,
-            f"is {finding.state}; nothing can be done to a finding that ended; if the fault is seen again, a new one "
-            "is opened",
-        )
+        return ErrorReason.FINDING_ENDED, f"is {finding.state}; nothing can be done to a finding that ended; {_NEW}"
     if step is Step.ACKNOWLEDGED and finding.standing is FindingState.ACKNOWLEDGED:
         return ErrorReason.FINDING_ALREADY_ACKNOWLEDGED, "is acknowledged already; claim it mended when it is"
     if step is Step.CLAIMED and finding.state.claimed and finding.claimed_by != ENGINE.name:

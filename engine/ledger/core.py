@@ -12,8 +12,12 @@ from heapq import heapify, heappop, heappush
 
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands
+from engine.ledger.camera_index import CameraIndex
+from engine.ledger.dismissals import Dismissals
+from engine.ledger.muted import Muted
+from engine.ledger.opening import opening_event, raised
 from engine.ledger.operator_list import OperatorCase, OperatorList
-from engine.ledger.policy import LEVELS, Policy, next_level
+from engine.ledger.policy import Policy, next_level
 from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
 from engine.ledger.recheck_evidence import Fault, announced_faults, is_settled, recheck_sign, shows
@@ -22,7 +26,6 @@ from engine.model.access import ENGINE, Actor
 from engine.model.camera import Camera
 from engine.model.faults import OFFLINE, family_of_cause_key
 from engine.model.findings import (
-    WHY_CHARS_MAX,
     Finding,
     FindingCommand,
     FindingState,
@@ -31,7 +34,6 @@ from engine.model.findings import (
     Level,
     RecordedEvent,
     Step,
-    Subject,
 )
 from engine.model.verdict import Severity, Verdict
 
@@ -40,6 +42,8 @@ _TICK_FINDINGS_MAX = 100
 WAKEUP_SLACK = 1024
 """Wake-ups beyond two per finding that are tolerated before the stale ones are removed."""
 _ENGINE_ROLE = ""
+_NO_COMMAND = FindingCommand(0, Step.OPENED)
+"""What an event has that no command caused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Ledger:
     by camera, the families that an operator closed or dismissed and that have been announced ever since; they open no
     finding until the announcement ends. `requests`: the latest commands with a request id, oldest first.
     `next_finding_id`: greater than every id ever used. `operator_cases`: offline for a reason of ours, by camera.
+    `dismissed`: what people dismissed lately, the earliest first; it can be reopened.
 
     Attributes: `findings`: by id. `counts`: number of findings by what they are counted by. `wakeups`: heap of (time,
     finding id); it may hold stale entries. `operator_list`: offline cameras that are no findings.
@@ -74,14 +79,16 @@ class Ledger:
         requests: Iterable[tuple[RequestKey, FindingCommand]] = (),
         next_finding_id: int = 1,
         operator_cases: Mapping[str, OperatorCase] | None = None,
+        dismissed: Iterable[Finding] = (),
     ) -> None:
         self._policy = Policy(settings)
         self._now_wall_ns = now_wall_ns
         self._next_id = next_finding_id
         self.findings: dict[int, Finding] = {}
         self.counts: Counter[FindingTally] = Counter()
-        self._by_camera: dict[str, dict[str, int]] = {}
-        self._muted = {camera_id: set(families) for camera_id, families in (muted or {}).items()}
+        self._index = CameraIndex()
+        self._muted = Muted(muted or {})
+        self._dismissals = Dismissals(dismissed)
         self._rechecks: dict[int, Recheck] = {}
         self.wakeups: list[tuple[int, int]] = []
         self._requests = RequestMemory(requests)
@@ -100,15 +107,15 @@ class Ledger:
         """
         self._advance_clock(now_wall_ns)
         self.operator_list.observe(verdict, self._policy)
-        held = self._by_camera.get(verdict.camera_id)
+        held = self._index.of(verdict.camera_id)
         faults = announced_faults(verdict)
-        if held is None and not faults and verdict.camera_id not in self._muted:
+        if not held and not faults and verdict.camera_id not in self._muted:
             return []
         actions: list[Action] = []
-        muted = self._still_muted(verdict.camera_id, faults)
-        for family, finding_id in list((held or {}).items()):
+        muted = self._muted.still(verdict.camera_id, faults.keys())
+        for family, finding_id in list(held.items()):
             self._check_finding(self.findings[finding_id], family, faults.get(family), verdict, actions)
-        held = self._by_camera.get(verdict.camera_id, {})
+        held = self._index.of(verdict.camera_id)
         for family, fault in faults.items():
             is_new = family not in held and family not in muted
             blamed = family != OFFLINE or self.operator_list.blames_school(verdict, self._policy)
@@ -135,6 +142,26 @@ class Ledger:
         """
         return self._requests.is_repeated(command, actor)
 
+    def check(self, command: FindingCommand, actor: Actor) -> Finding:
+        """Check a command, and change nothing; return its finding. Raises as `execute`."""
+        finding = self.target(command)
+        if finding is None:
+            raise KeyError(command.finding_id)
+        commands.check_allowed(command, finding, actor, self._policy)
+        if finding.state.ended:
+            commands.check_reopening(command, finding, self._now_wall_ns, self._policy, self._index.like(finding))
+        else:
+            commands.check_state(command, finding)
+        return finding
+
+    def target(self, command: FindingCommand) -> Finding | None:
+        """Return the finding that a command is about: an open one or, to be reopened, one that was dismissed lately.
+
+        None if it is not held here.
+        """
+        dismissed = self._dismissals.get(command.finding_id) if command.step is Step.REOPENED else None
+        return dismissed or self.findings.get(command.finding_id)
+
     def execute(self, command: FindingCommand, actor: Actor, now_wall_ns: int) -> tuple[Finding, list[Action]]:
         """Execute a caller's command; return the finding after it, and the events and check requests.
 
@@ -142,19 +169,23 @@ class Ledger:
         DeniedError, StateError or ConflictError if the command is not allowed.
         """
         self._advance_clock(now_wall_ns)
-        finding = self.findings[command.finding_id]
-        commands.check_allowed(command, finding, actor, self._policy)
-        commands.check_state(command, finding)
+        finding = self.check(command, actor)
         actions: list[Action] = []
-        why = command.why.strip()
-        finding = self._record(finding, command.step, actions, actor, why, request_id=command.request_id)
+        finding = self._record(finding, command.step, actions, actor, command.why.strip(), command=command)
         self._requests.add(command, actor)
-        if command.step is Step.CLAIMED:
+        if command.step is Step.REOPENED:
+            self._dismissals.remove(finding.finding_id)
+            self._muted.remove(finding.subject.camera_id, family_of_cause_key(finding.subject.cause_key))
+        if finding.state is FindingState.RECTIFIED and command.step in (Step.CLAIMED, Step.REOPENED):
             self._begin_recheck(finding, self._now_wall_ns)
-            self._request_check(finding, actions)
+            self._schedule_wakeup(finding)
+            if finding.claimed_by != ENGINE.name:
+                self._request_check(finding, actions)
         elif finding.state.ended:
             # The fault is perhaps still announced; an announcement known at the time must not overrule the decision.
-            self._muted.setdefault(finding.subject.camera_id, set()).add(family_of_cause_key(finding.subject.cause_key))
+            self._muted.add(finding.subject.camera_id, family_of_cause_key(finding.subject.cause_key))
+            if command.step is Step.DISMISSED:
+                self._dismissals.add(finding)
         return finding, actions
 
     def tick(self, now_wall_ns: int) -> list[Action]:
@@ -172,7 +203,7 @@ class Ledger:
                 self._mark_overdue(finding, actions)
             elif now_wall_ns >= recheck.ends_wall_ns:
                 hours = self._policy.settings.recheck_max_h
-                self._fail_recheck(finding, f"undecided after {hours:g} h: {_check_counts(recheck)}", actions)
+                self._fail_recheck(finding, f"undecided after {hours:g} h: {recheck.counts}", actions)
             else:
                 self._request_check(finding, actions)
         return actions
@@ -192,7 +223,7 @@ class Ledger:
 
     def findings_of(self, camera_id: str) -> dict[str, int]:
         """Return the ids of a camera's findings by family."""
-        return dict(self._by_camera.get(camera_id, {}))
+        return dict(self._index.of(camera_id))
 
     @property
     def rechecked_ids(self) -> set[int]:
@@ -212,30 +243,8 @@ class Ledger:
                 self._schedule_wakeup(self.findings[finding_id])
         self._now_wall_ns = now_wall_ns
 
-    def _still_muted(self, camera_id: str, faults: Mapping[str, Fault]) -> frozenset[str]:
-        """Return the camera's muted families; forget those that are no longer announced."""
-        muted = self._muted.get(camera_id)
-        if muted is None:
-            return frozenset()
-        muted &= faults.keys()
-        if not muted:
-            del self._muted[camera_id]
-        return frozenset(muted)
-
     def _open_finding(self, fault: Fault, camera: Camera, verdict: Verdict, actions: list[Action]) -> None:
-        level = self._policy.first_level(camera.region, fault.severity)
-        event = LedgerEvent(
-            finding_id=self._next_id,
-            number=1,
-            step=Step.OPENED,
-            at_wall_ns=self._now_wall_ns,
-            who=ENGINE.name,
-            why=(verdict.detail or verdict.reason)[:WHY_CHARS_MAX],
-            subject=Subject.of_camera(camera, fault.cause_key),
-            severity=fault.severity,
-            level=level,
-            deadline_wall_ns=self._now_wall_ns + self._policy.time_ns(camera.region, fault.severity, level),
-        )
+        event = opening_event(self._next_id, fault, camera, verdict, self._policy, self._now_wall_ns)
         self._next_id += 1
         finding = apply(None, event)
         self._add(finding)
@@ -263,28 +272,22 @@ class Ledger:
         sign = recheck_sign(verdict, family, is_for_operator=self._policy.is_for_operator(verdict))
         recheck.add_check(sign, self._now_wall_ns, self._policy)
         if recheck.failed(self._policy):
-            self._fail_recheck(finding, f"seen again: {_check_counts(recheck)}", actions)
+            self._fail_recheck(finding, f"seen again: {recheck.counts}", actions)
         elif recheck.passed(self._policy) and fault is None:
-            finding = self._record(finding, Step.RECHECK_PASSED, actions, why=_check_counts(recheck))
+            finding = self._record(finding, Step.RECHECK_PASSED, actions, why=recheck.counts)
             self._record(finding, Step.CLOSED, actions, why="the re-check passed")
         else:
             self._schedule_wakeup(finding)
 
     def _worsen(self, finding: Finding, fault: Fault, actions: list[Action]) -> Finding:
-        region = finding.subject.region
-        first = self._policy.first_level(region, fault.severity)
-        raised = first if LEVELS.index(first) > LEVELS.index(finding.level) else None
-        time_ns = self._policy.time_ns(region, fault.severity, raised or finding.level)
-        deadline_ns: int | None = self._now_wall_ns + time_ns
-        if raised is None and deadline_ns is not None and deadline_ns >= finding.deadline_wall_ns:
-            deadline_ns = None
+        level, deadline_ns = raised(finding, fault, self._policy, self._now_wall_ns)
         return self._record(
             finding,
             Step.CHANGED,
             actions,
             why=f"{fault.cause_key}: {fault.severity} now",
             severity=fault.severity,
-            level=raised,
+            level=level,
             deadline_wall_ns=deadline_ns,
         )
 
@@ -332,7 +335,7 @@ class Ledger:
         severity: Severity | None = None,
         level: Level | None = None,
         deadline_wall_ns: int | None = None,
-        request_id: str = "",
+        command: FindingCommand = _NO_COMMAND,
     ) -> Finding:
         """Make one event, apply it, and add it to `actions`; return the finding after it."""
         event = LedgerEvent(
@@ -346,11 +349,13 @@ class Ledger:
             severity=severity,
             level=level,
             deadline_wall_ns=deadline_wall_ns,
-            request_id=request_id,
+            request_id=command.request_id,
+            photographs=command.photographs,
         )
         after = apply(finding, event)
         actions.append(RecordedEvent(event, after))
-        self._remove(finding)
+        if not finding.state.ended:
+            self._remove(finding)
         if not after.state.claimed:
             self._rechecks.pop(finding.finding_id, None)
         if not after.state.ended:
@@ -361,16 +366,12 @@ class Ledger:
     def _add(self, finding: Finding) -> None:
         self.findings[finding.finding_id] = finding
         self.counts[finding.tally] += 1
-        by_family = self._by_camera.setdefault(finding.subject.camera_id, {})
-        by_family[family_of_cause_key(finding.subject.cause_key)] = finding.finding_id
+        self._index.add(finding)
 
     def _remove(self, finding: Finding) -> None:
         del self.findings[finding.finding_id]
         self.counts[finding.tally] -= 1
-        by_family = self._by_camera[finding.subject.camera_id]
-        del by_family[family_of_cause_key(finding.subject.cause_key)]
-        if not by_family:
-            del self._by_camera[finding.subject.camera_id]
+        self._index.remove(finding)
 
     def due_wall_ns(self, finding_id: int) -> int:
         """Return when the passing of time alone affects a finding; NEVER_NS if it does not.
@@ -393,7 +394,3 @@ class Ledger:
             held = ((self.due_wall_ns(finding_id), finding_id) for finding_id in self.findings)
             self.wakeups = [entry for entry in held if entry[0] != NEVER_NS]
             heapify(self.wakeups)
-
-
-def _check_counts(recheck: Recheck) -> str:
-    return f"{recheck.good} good and {recheck.bad} bad checks after the claim"

@@ -16,7 +16,8 @@ _PREFIX_DIGITS = (6, 4, 2)
 class Policy:
     """The ledger's settings. The longest region prefix with an entry decides; without one, the general setting.
 
-    `settle_ns`, `offline_min_ns`, `recheck_max_ns`, `recheck_spacing_ns`: the settings of these names, in nanoseconds.
+    `settle_ns`, `offline_min_ns`, `recheck_max_ns`, `recheck_spacing_ns`, `reopen_ns`: the settings of these names, in
+    nanoseconds.
     """
 
     def __init__(self, settings: LedgerSettings) -> None:
@@ -25,6 +26,7 @@ class Policy:
         self.settle_ns = hours_ns(settings.settle_h)
         self.offline_min_ns = hours_ns(settings.offline_min_h)
         self.recheck_max_ns = hours_ns(settings.recheck_max_h)
+        self.reopen_ns = hours_ns(settings.reopen_hours)
         self.recheck_spacing_ns = ns(settings.recheck_spacing_s)
 
     def first_level(self, region: str, severity: Severity) -> Level:

@@ -10,7 +10,7 @@ from engine.model.findings import Finding, FindingState, LedgerEvent, Step
 def apply(finding: Finding | None, event: LedgerEvent) -> Finding:
     """Return the finding after an event. `finding`: before it; None for the opening event.
 
-    Raises LedgerError if the event is out of order, or comes after the finding ended.
+    Raises LedgerError if the event is out of order, or comes after the finding ended, unless it undoes a dismissal.
     """
     if event.step is Step.OPENED:
         return _open(finding, event)
@@ -20,10 +20,15 @@ def apply(finding: Finding | None, event: LedgerEvent) -> Finding:
             f"event {event.number} ({event.step}) of finding {event.finding_id} comes after {before}; events of a "
             "finding are numbered 1, 2, ...: give all of them, in order"
         )
-    if finding.state.ended:
+    if finding.state.ended and (event.step, finding.state) != (Step.REOPENED, FindingState.DISMISSED):
         raise LedgerError(
             f"event {event.number} ({event.step}) of finding {event.finding_id} comes after it was {finding.state}; "
-            "nothing happens to a finding that ended"
+            "nothing happens to a finding that ended, but that its dismissal is undone"
+        )
+    if event.step is Step.REOPENED and not finding.state.ended:
+        raise LedgerError(
+            f"event {event.number} of finding {event.finding_id} reopens it while it is {finding.state}; only a "
+            "dismissal is undone"
         )
     after = replace(
         finding,
@@ -94,6 +99,9 @@ def _apply_step(finding: Finding, event: LedgerEvent) -> Finding:
             return replace(finding, state=FindingState.CLOSED)
         case Step.DISMISSED:
             return replace(finding, state=FindingState.DISMISSED)
+        case Step.REOPENED:
+            # The claim that was made before the dismissal is still there, and its re-check begins anew.
+            return replace(finding, state=FindingState.RECTIFIED if finding.claimed_by else standing)
         case Step.NOTIFIED if standing is FindingState.OPEN:
             standing = FindingState.NOTIFIED
         case Step.ACKNOWLEDGED:

@@ -37,6 +37,11 @@ class Recheck:
         """When the re-check needs attention without any check."""
         return min(self.ends_wall_ns, self.check_wall_ns)
 
+    @property
+    def counts(self) -> str:
+        """What was counted, for people."""
+        return f"{self.good} good and {self.bad} bad checks after the claim"
+
     def add_check(self, sign: RecheckSign, now_wall_ns: int, policy: Policy) -> None:
         """Count a check whose picture was taken after the claim."""
         if sign is RecheckSign.INCONCLUSIVE:

@@ -3,7 +3,7 @@
 from engine.metrics.metric import Label, Metric
 from engine.metrics.prometheus import Series
 
-REFUSED_KINDS = ("calls", "streams", "connections")
+REFUSED_KINDS = ("calls", "streams", "uploads", "connections")
 
 WEB_METRICS = (
     Metric(

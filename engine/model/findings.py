@@ -48,7 +48,7 @@ class FindingState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether the finding is closed or dismissed; it has no further events."""
+        """Whether the finding is closed or dismissed; it has no further events unless a dismissal is undone."""
         return self in (FindingState.CLOSED, FindingState.DISMISSED)
 
     @property
@@ -77,6 +77,8 @@ class Step(StrEnum):
     SUPERVISED = "supervised"
     CLOSED = "closed"
     DISMISSED = "dismissed"
+    REOPENED = "reopened"
+    """A dismissal was undone: the finding stands as it stood before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class LedgerEvent:
     `why`: text for people, at most WHY_CHARS_MAX characters. `evidence`: SHA-256 of keyframes, in hexadecimal.
     `subject`: set in the opening event only. `severity`, `level`, `deadline_wall_ns`: the new value from this event
     on; None if the event does not change it. `request_id`: that of the command which caused the event; empty if none.
+    `photographs`: SHA-256 of the photographs that came with a claim, in hexadecimal.
     """
 
     finding_id: int
@@ -127,6 +130,7 @@ class LedgerEvent:
     level: Level | None = None
     deadline_wall_ns: int | None = None
     request_id: str = ""
+    photographs: tuple[str, ...] = ()
 
 
 PUBLISHED_STEPS = frozenset(Step) - {Step.NOTIFIED}
@@ -188,9 +192,10 @@ class RecordedEvent:
 class FindingCommand:
     """What a caller wants to do to a finding.
 
-    `step`: acknowledged, claimed, supervised, closed or dismissed. `why`: the caller's reason. `expected_number`: the
-    number of the latest event the caller has seen; 0 skips the check. `request_id`: makes the command idempotent; a
-    second command with the same id changes nothing. Empty: not idempotent.
+    `step`: acknowledged, claimed, supervised, closed, dismissed or reopened. `why`: the caller's reason.
+    `expected_number`: the number of the latest event the caller has seen; 0 skips the check. `request_id`: makes the
+    command idempotent; a second command with the same id changes nothing. Empty: not idempotent. `photographs`: of a
+    claim, the SHA-256 of what is kept already.
     """
 
     finding_id: int
@@ -198,6 +203,7 @@ class FindingCommand:
     why: str = ""
     expected_number: int = 0
     request_id: str = ""
+    photographs: tuple[str, ...] = ()
 
 
 class FindingOrder(StrEnum):

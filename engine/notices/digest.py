@@ -175,6 +175,8 @@ class FindingsSummary:
         standing: list[FindingSnapshot] = []
         for snapshot in snapshots:
             finding = snapshot.finding
+            if snapshot.ended and finding.changed_wall_ns < begin_wall_ns:
+                continue  # dismissed before the period, and reopened after it
             tallies = (
                 self.total,
                 self.by_severity[finding.severity],

@@ -4,7 +4,8 @@ Every PatrolError becomes a gRPC status; see status.py. Services never see the h
 it on behalf of one caller.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
@@ -23,12 +24,14 @@ from engine.model.findings import (
     LedgerEvent,
 )
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
+from engine.model.photograph import Photograph
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, Region, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.stories.story import CameraStory
 from engine.model.verdict import LoggedVerdict, Verdict
+from engine.model.viewing import Viewer
 from engine.model.visit import CheckNowReport
 
 
@@ -50,6 +53,14 @@ class HubPort(Protocol):
     @property
     def pictures(self) -> "PicturePort":
         """The pictures."""
+
+    @property
+    def photographs(self) -> "PhotographPort":
+        """The photographs of claims."""
+
+    @property
+    def viewers(self) -> "ViewersPort":
+        """Who has which finding open."""
 
     @property
     def canteens(self) -> "CanteenPort":
@@ -160,6 +171,12 @@ class LedgerPort(Protocol):
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         """Return the events of a finding, oldest first."""
 
+    async def check(self, command: FindingCommand, actor: Actor) -> Finding | None:
+        """Return the finding if this command was carried out before; None if it may be carried out now.
+
+        Changes nothing. Raises as `act`.
+        """
+
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         """Carry out a command on a finding; return the finding once the event is stored.
 
@@ -227,6 +244,30 @@ class PicturePort(Protocol):
 
     async def thumbnail(self, camera_id: str, side_px_max: int, if_none_match: str) -> RenderedPicture | None:
         """Return a small JPEG of the latest picture; None if none is kept."""
+
+
+class PhotographPort(Protocol):
+    """Photographs that come with claims."""
+
+    def kept(self, files: Sequence[bytes]) -> AbstractAsyncContextManager[tuple[str, ...]]:
+        """Keep photographs while a claim cites them; give their SHA-256. The events that cite them keep them on.
+
+        Raises InvalidArgumentError if a file gives no picture, UnavailableError if no worker is free, StoreError if
+        they cannot be kept.
+        """
+
+    async def photograph(self, sha256: str, if_none_match: str) -> Photograph | None:
+        """Return a photograph that came with a claim; None if it is not kept."""
+
+
+class ViewersPort(Protocol):
+    """Who has which finding open."""
+
+    def mark(self, finding_id: int, name: str, viewing: bool) -> tuple[Viewer, ...]:
+        """Note that somebody has a finding open, or no longer has; return its viewers, the earliest mark first."""
+
+    def of(self, finding_ids: Iterable[int]) -> Mapping[int, tuple[Viewer, ...]]:
+        """Return the viewers of each of these findings, the earliest mark first."""
 
 
 class CanteenPort(Protocol):

@@ -46,8 +46,9 @@ def finding_row(finding: Finding, times: Times) -> list[Cell]:
 
 
 def event_row(event: LedgerEvent, times: Times) -> list[Cell]:
-    """Return the cells under `event_columns`, with digests of the evidence cut to their first 12 characters."""
-    evidence = ", ".join(digest[:_DIGEST_CHARS] for digest in event.evidence)
+    """Return the cells under `event_columns`, with digests of evidence and photographs cut to 12 characters."""
+    photographs = (f"photograph {digest[:_DIGEST_CHARS]}" for digest in event.photographs)
+    evidence = ", ".join([*(digest[:_DIGEST_CHARS] for digest in event.evidence), *photographs])
     return [
         str(event.number),
         event.step.value,

@@ -27,13 +27,15 @@ from engine.web.json_reader import read_json, read_query, set_path
 from engine.web.json_writer import to_json
 from engine.web.pictures import is_picture, jpeg_response, prefers_jpeg, set_etags
 from engine.web.replies import error_response, json_response, quality
-from engine.web.routes import Match, Method, Router, picture_path
+from engine.web.routes import Match, Method, Router, picture_path, takes_files
 from engine.web.streams import LineResponse, LineTooLongError, ReplyStream, event_response, lines_of
 
 BODY_S = 30.0
 """How long a caller may take to send a body."""
 STREAM_IN_S = 600.0
 """How long a call that takes a stream may take, as in the engine."""
+UPLOAD_BYTES_MAX = 20_100_000
+"""Largest JSON body of a call that takes files: three photographs of 5 MB in base64, and the other fields."""
 _CALL_S_MAX = 60.0
 _REFUSED_S = 2.0
 _THREAD_BYTES = 64 * 1024
@@ -64,6 +66,7 @@ class Gateway:
         self._router = Router()
         self._calls = 0
         self._streams = 0
+        self._uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -89,7 +92,7 @@ class Gateway:
         metadata = await self._metadata(request, method)
         if method.streams_out:
             stack.enter_context(self._counted("_streams", self._settings.streams_max))
-            message = await self._read(request, match)
+            message = await self._read(request, match, stack)
             return await self._stream(request, method, message, metadata, stack)
         stack.enter_context(self._counted("_calls", self._settings.calls_max))
         if method.streams_in:
@@ -97,7 +100,7 @@ class Gateway:
                 method, self._requests(request, method), metadata, _timeout_s(request, STREAM_IN_S, STREAM_IN_S)
             )
         else:
-            message = await self._read(request, match)
+            message = await self._read(request, match, stack)
             if as_jpeg:
                 set_etags(request, message)
             timeout_s = _timeout_s(request, self._settings.deadline_s, _CALL_S_MAX)
@@ -158,12 +161,12 @@ class Gateway:
             setattr(self, what, getattr(self, what) - 1)
             self._metrics.in_flight(self._calls, self._streams)
 
-    async def _read(self, request: Request, match: Match) -> Message:
+    async def _read(self, request: Request, match: Match, stack: AsyncExitStack) -> Message:
         """Return the request that the URL and the body make. Raises HttpError and InvalidArgumentError."""
         route = match.route
         message = route.method.request()
         if route.body:
-            body = await self._body(request)
+            body = await self._body(request, stack if takes_files(route.method.request) else None)
             target, path = (message, "") if route.body == "*" else (getattr(message, route.body), route.body)
             if body and target is not message:
                 target.SetInParent()
@@ -181,14 +184,19 @@ class Gateway:
             set_path(message, field, value)
         return message
 
-    async def _body(self, request: Request) -> bytes:
-        most = self._settings.body_bytes_max
-        body = b""
-        async for piece in self._pieces(request, most, BODY_S, "web.body_bytes_max"):
+    async def _body(self, request: Request, uploads: AsyncExitStack | None = None) -> bytes:
+        """Return the JSON body. `uploads`: of a request that may bring files, where its place among them is kept."""
+        most, limit = self._settings.body_bytes_max, "web.body_bytes_max"
+        if uploads is not None and most < UPLOAD_BYTES_MAX:
+            most, limit = UPLOAD_BYTES_MAX, "three photographs"
+        body = bytearray()
+        async for piece in self._pieces(request, most, BODY_S, limit):
+            if uploads is not None and len(body) <= self._settings.body_bytes_max < len(body) + len(piece):
+                uploads.enter_context(self._counted("_uploads", self._settings.uploads_max))
             body += piece
         if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise _wrong_type(request, "application/json")
-        return body
+        return bytes(body)
 
     async def _pieces(
         self, request: Request, bytes_max: int, seconds_max: float, key: str

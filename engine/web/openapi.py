@@ -236,6 +236,8 @@ class _Schemas:
     def _bounded(self, schema: Json, bounds: Any, *, optional: bool) -> Json:
         if bounds.chars_max:
             schema["maxLength"] = bounds.chars_max
+        if bounds.bytes_max:
+            schema["maxLength"] = (bounds.bytes_max + 2) // 3 * 4  # JSON has bytes as base64
         if bounds.pattern:
             schema["pattern"] = f"^({bounds.pattern}){'?' if optional else ''}$"
         if bounds.most:

@@ -40,10 +40,17 @@ def jpeg_response(reply: Any) -> Response:
         "Cache-Control": "private, no-cache",  # keep it, but ask each time whether it is the latest
         "Vary": "Accept, Authorization",
         "Content-Disposition": "inline",
-        "Patrol-Verdict": reply.verdict,
-        "Patrol-Arrival-Time": reply.arrival_time.ToJsonString(),
-        "Last-Modified": reply.arrival_time.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        **(_origin(reply) if "verdict" in reply.DESCRIPTOR.fields_by_name else {}),
     }
     if reply.not_modified:
         return Response(status_code=304, headers=headers)
     return PieceResponse(reply.jpeg, 200, headers, media_type="image/jpeg")
+
+
+def _origin(reply: Any) -> dict[str, str]:
+    """Return the headers that say where a camera's picture came from; a photograph has none."""
+    return {
+        "Patrol-Verdict": reply.verdict,
+        "Patrol-Arrival-Time": reply.arrival_time.ToJsonString(),
+        "Last-Modified": reply.arrival_time.ToDatetime().strftime("%a, %d %b %Y %H:%M:%S GMT"),
+    }

@@ -21,6 +21,7 @@ PICTURE_PATHS = (
     ("/v1/cameras/{camera}/thumbnail.jpg", "/v1/cameras/{camera}:thumbnail"),
     ("/v1/cameras/{camera}/verdicts/{verdict}.jpg", "/v1/cameras/{camera}/verdicts/{verdict}:picture"),
     ("/v1/findings/{finding}/picture.jpg", "/v1/findings/{finding}:picture"),
+    ("/v1/findings/{finding}/photographs/{photograph}.jpg", "/v1/findings/{finding}/photographs/{photograph}"),
 )
 """Paths that ask for a picture whatever the header Accept says, and the path of the call that each means."""
 _VERBS = ("get", "put", "post", "delete", "patch")
@@ -97,6 +98,11 @@ def picture_path(raw_path: str) -> str | None:
         if found is not None:
             return target.format(**dict(zip(names, found.groups(), strict=True)))
     return None
+
+
+def takes_files(request: type[Message]) -> bool:
+    """Whether requests of this type bring files, and so may be larger than others: they have a field of bytes."""
+    return any(field.type == field.TYPE_BYTES for field in request.DESCRIPTOR.fields)
 
 
 @cache

@@ -8,8 +8,10 @@ from types import ModuleType
 
 from engine.clock import monotonic_ns, thread_cpu_ns
 from engine.decode.decoder import Decoder
+from engine.decode.photograph import photograph_jpeg
 from engine.decode.render import decode_rgb, jpeg_of, render_jpeg
 from engine.errors import DecodeError
+from engine.feed.wire import Frame
 from engine.kernels.score import score
 from engine.kernels.summary import STRUCTURE_MIN
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Keyframe
@@ -49,17 +51,35 @@ def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Contr
             # One job a turn: while jobs wait without end, STOP is read and the heartbeat goes on.
             if (frames := hub.receive()) is not None:
                 confined.hub_reached()
-                job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
-                if job.annotate is not None:
-                    _drawing()
-                budget.begin(RENDER_SHARE if job.render else 1.0)
-                outcome = run_job(decoder, job)
-                budget.end()
-                hub.send(wire.pack_result(wire.Result(job.job_id, outcome)))
-                del frames, job  # the payload is borrowed from the socket: release it before waiting
+                hub.send(wire.pack_result(_serve(frames, decoder, budget)))
+                del frames  # the payload is borrowed from the socket: release it before waiting
     finally:
         decoder.close()
         transport.close()
+
+
+def _serve(frames: list[Frame], decoder: Decoder, budget: CpuBudget) -> wire.Result:
+    """Do the job in a message, within its budget. Raises WireError if it is none."""
+    if frames[0] == wire.PHOTOGRAPH:
+        photograph = wire.unpack_photograph(frames, PAYLOAD_BYTES_MAX)
+        budget.begin(RENDER_SHARE)
+        result = wire.Result(photograph.job_id, run_photograph(photograph))
+    else:
+        job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
+        if job.annotate is not None:
+            _drawing()
+        budget.begin(RENDER_SHARE if job.render else 1.0)
+        result = wire.Result(job.job_id, run_job(decoder, job))
+    budget.end()
+    return result
+
+
+def run_photograph(job: wire.PhotographJob) -> wire.Failed | RenderedPicture:
+    """Make a JPEG of a caller's file; one that gives no picture is an outcome too."""
+    try:
+        return photograph_jpeg(job.payload, job.side_px_max)
+    except DecodeError as error:
+        return wire.Failed(error.reason, str(error))
 
 
 def run_job(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | RenderedPicture:

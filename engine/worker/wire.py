@@ -3,6 +3,7 @@
 proto/patrol/v1/measurement.proto defines them.
 
 job       hub to worker    "JB1" | Job | KeyframeHeader | payload
+          hub to worker    "JP1" | Job | payload             of a photograph
 ready     worker to hub    "RD1" | credit in decimal digits
 result    worker to hub    "JR1" | JobResult
 """
@@ -23,9 +24,11 @@ from engine.storage.evidence.keyframe_file import facts_of, verdict_of
 from patrol.v1 import measurement_pb2
 
 JOB = b"JB1"
+PHOTOGRAPH = b"JP1"
 READY = b"RD1"
 RESULT = b"JR1"
 JOB_FRAMES = 4
+PHOTOGRAPH_FRAMES = 3
 RESULT_FRAMES = 2
 
 _JOB_ID_TAG = b"\x09"  # field 1, fixed64
@@ -55,6 +58,15 @@ class Job:
     keyframe: Keyframe
     annotate: Verdict | None = None
     camera_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographJob:
+    """A file that a caller sent, to turn into a JPEG without metadata. `side_px_max`: its longest side in pixels."""
+
+    job_id: int
+    side_px_max: int
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,26 @@ def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
         except (ValueError, KeyError, TypeError) as error:
             raise WireError(DropReason.MALFORMED, f"not a verdict: {error}") from error
     return Job(message.job_id, render, message.side_px_max, keyframe, annotate, message.camera_name)
+
+
+def pack_photograph(job: PhotographJob) -> list[wire.Frame]:
+    """Return the three frames of a photograph's job; the payload is not copied."""
+    kind = measurement_pb2.Job.KIND_PHOTOGRAPH
+    message = measurement_pb2.Job(job_id=job.job_id, kind=kind, side_px_max=job.side_px_max)
+    return [PHOTOGRAPH, message.SerializeToString(), job.payload]
+
+
+def unpack_photograph(frames: list[wire.Frame], payload_bytes_max: int) -> PhotographJob:
+    """Parse a photograph's job. Raises WireError if the frames are none."""
+    if len(frames) != PHOTOGRAPH_FRAMES or frames[0] != PHOTOGRAPH:
+        raise WireError(DropReason.MALFORMED, f"{len(frames)} frames; a photograph is three: JP1, Job, payload")
+    if len(frames[2]) > payload_bytes_max:
+        raise WireError(DropReason.TOO_LARGE, f"{len(frames[2])} bytes; allowed: {payload_bytes_max}")
+    try:
+        message = measurement_pb2.Job.FromString(bytes(frames[1]))
+    except ProtobufError as error:
+        raise WireError(DropReason.MALFORMED, f"not a Job: {error}") from error
+    return PhotographJob(message.job_id, message.side_px_max, bytes(frames[2]))
 
 
 def pack_result(result: Result) -> list[wire.Frame]:

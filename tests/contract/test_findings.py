@@ -108,6 +108,42 @@ def test_what_open_findings_cite_is_known_at_a_start(store: Store, engine: sa.En
     assert cited[4] == ("a" * 64, "b" * 64)
 
 
+def test_photographs_of_a_claim_are_kept_with_its_event_and_cited(store: Store, engine: sa.Engine) -> None:
+    harness = LedgerHarness()
+    harness.observe(COVERED)
+    one, two = "1" * 64, "2" * 64
+    command = FindingCommand(1, Step.CLAIMED, "布已取下", photographs=(one, two))
+    _, actions = harness.ledger.execute(command, OPERATOR, harness.now_ns)
+    harness.record(actions)
+    with write_transaction(engine) as connection:
+        append(connection, entries(harness.log))
+    assert [event.photographs for event in store.findings.events_of(1)] == [(), (one, two)]
+    assert store.findings.events_of(1) == tuple(harness.log)
+    assert store.findings.cited() == store.findings.cited(1) == {1: (f"{one}.jpg", f"{two}.jpg")}
+    assert store.findings.cited(2) == {}
+
+
+def test_what_people_dismissed_lately_is_there_at_a_start(store: Store, engine: sa.Engine) -> None:
+    harness = LedgerHarness()
+    for number in range(1, 5):
+        harness.observe(COVERED, at=camera(f"c{number}"))
+    for finding_id in (3, 1, 2):
+        harness.wait(HOUR)
+        harness.act(Step.DISMISSED, OPERATOR, finding_id)
+    harness.act(Step.CLOSED, OPERATOR, 4)
+    harness.act(Step.REOPENED, OPERATOR, 1)
+    last = harness.log[-1]
+    by_engine = replace(last, finding_id=9, number=1, step=Step.DISMISSED, role="", who="engine")
+    ended = replace(harness.finding(2), finding_id=9, number=1)
+    with write_transaction(engine) as connection:
+        append(connection, [*entries(harness.log), LedgerEntry(by_engine, ended)])
+    everything = replay(harness.log)
+    assert store.findings.dismissed(START, 100) == [everything[3], everything[2]]
+    assert store.findings.dismissed(everything[2].changed_wall_ns, 100) == [everything[2]]
+    assert store.findings.dismissed(START, 1) == [everything[2]]
+    assert everything[1] in store.findings.open_findings()
+
+
 def test_a_list_is_filtered_counted_and_newest_first(store: Store, told: LedgerHarness) -> None:
     def ids(**wanted: Any) -> list[int]:
         page = store.findings.page(FindingQuery(**wanted))

@@ -24,12 +24,22 @@ from engine.serve.messages import kpis as kpi_messages
 from engine.serve.messages import pictures as picture_messages
 from engine.serve.messages import schedule as schedule_messages
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
-from engine.serve.port import CanteenPort, DigestPort, HubPort, KpiPort, LedgerPort, PicturePort
+from engine.serve.port import (
+    CanteenPort,
+    DigestPort,
+    HubPort,
+    KpiPort,
+    LedgerPort,
+    PhotographPort,
+    PicturePort,
+    ViewersPort,
+)
 from engine.serve.server import SERVICES
 from tests.support.serve.calls import FILES, RPCS
 
 NOT_ASKED_BY_SERVICES = {
-    "ledger", "kpis", "pictures", "canteens", "digests", "owner", "regions", "findings_of", "on_foreign_uplinks",
+    "ledger", "kpis", "pictures", "photographs", "canteens", "digests", "owner", "regions", "findings_of",
+    "on_foreign_uplinks",
 }  # fmt: skip
 """Of the ports: what only ScopedHub itself calls."""
 
@@ -47,16 +57,21 @@ def test_only_calls_that_read_are_open_to_viewers() -> None:
     for service, methods in RULES.items():
         for method, rule in methods.items():
             reads = method.startswith(("Get", "List", "Count", "BatchGet", "Query", "Summarize", "Watch"))
-            assert rule.changes is not (reads or method in ("ValidateConfig", "DiffConfig")), f"{service}/{method}"
+            stores_nothing = method in ("ValidateConfig", "DiffConfig", "MarkViewing")
+            assert rule.changes is not (reads or stores_nothing), f"{service}/{method}"
             if rule.changes:
                 assert rule.role is not Role.VIEWER, f"{service}/{method}"
 
 
 def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
-    for port in (HubPort, LedgerPort, KpiPort, PicturePort, CanteenPort, DigestPort):
+    other_name = {
+        "table": "kpis", "store": "store_canteen", "check": "act", "kept": "act", "photograph": "finding_photograph",
+        "mark": "mark_viewing", "of": "viewers",
+    }  # fmt: skip
+    for port in (HubPort, LedgerPort, KpiPort, PicturePort, PhotographPort, ViewersPort, CanteenPort, DigestPort):
         for name in (var for var in vars(port) if not var.startswith("_")):
             if name not in NOT_ASKED_BY_SERVICES:
-                asked = {"table": "kpis", "store": "store_canteen"}.get(name, name)
+                asked = other_name.get(name, name)
                 assert hasattr(ScopedHub, asked), f"ScopedHub.{asked} is missing: say whose things it is about"
 
 
@@ -65,7 +80,8 @@ def test_a_service_cannot_reach_the_hub_past_the_scope() -> None:
     assert all(name.startswith("_") for name in vars(scoped))
     for module in ("cameras", "patrol", "thumbnails", "canteens", "findings", "scheduler", "access"):
         source = inspect.getsource(__import__(f"engine.serve.services.{module}", fromlist=["x"]))
-        assert not re.search(r"hub\._|HubPort|LedgerPort|KpiPort|PicturePort|CanteenPort|DigestPort", source), module
+        ports = r"hub\._|(Hub|Ledger|Kpi|Picture|Photograph|Viewers|Canteen|Digest)Port"
+        assert not re.search(ports, source), module
 
 
 def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:

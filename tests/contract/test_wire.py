@@ -90,10 +90,20 @@ def test_random_messages_never_do_more_than_being_refused(frames: list[bytes]) -
         lambda: wire.unpack_failure([wire.FAILED, *frames]),
         lambda: wire.unpack_status([wire.STATUS, *frames]),
         lambda: jobs.unpack_job([jobs.JOB, *frames], MIB),
+        lambda: jobs.unpack_photograph([jobs.PHOTOGRAPH, *frames], MIB),
         lambda: jobs.unpack_result([jobs.RESULT, *frames]),
     ):
         with contextlib.suppress(WireError):
             unpack()
+
+
+def test_a_photographs_job_survives_the_wire_and_a_large_one_is_refused() -> None:
+    job = jobs.PhotographJob(1 << 62, 1600, b"a file")
+    assert jobs.unpack_photograph(jobs.pack_photograph(job), MIB) == job
+    with pytest.raises(WireError, match="allowed: 5"):
+        jobs.unpack_photograph(jobs.pack_photograph(job), 5)
+    with pytest.raises(WireError, match="three"):
+        jobs.unpack_photograph(jobs.pack_job(4, KEYFRAME), MIB)
 
 
 def test_a_job_survives_the_wire() -> None:

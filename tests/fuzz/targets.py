@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from PIL import Image
+
 from engine.clock import NS_PER_S
 from engine.config import Settings
 from engine.config.describe import toml
@@ -15,6 +17,7 @@ from engine.config.intake import IntakeSettings
 from engine.config.load import loads
 from engine.decode.acceptance import check_cost, check_decodable
 from engine.decode.decoder import Decoder
+from engine.decode.photograph import photograph_jpeg
 from engine.decode.render import render_jpeg
 from engine.errors import ConfigError, DecodeError, RegistryError, WireError
 from engine.feed import wire
@@ -107,6 +110,7 @@ def _messages() -> list[bytes]:
             wire.pack_order(order),
             wire.pack_failure(failure),
             jobs.pack_job(3, keyframe),
+            jobs.pack_photograph(jobs.PhotographJob(3, 1600, bytes(keyframe.payload))),
             jobs.pack_result(jobs.Result(3, jobs.Failed("damaged", "a detail"))),
             jobs.pack_result(jobs.Result(3, _measurement())),
             jobs.pack_result(jobs.Result(3, render_jpeg(Codec.MJPEG, bytes(keyframe.payload)))),
@@ -123,6 +127,7 @@ def _read_message(data: bytes, _rng: random.Random) -> None:
         lambda: wire.unpack_failure(frames),
         lambda: wire.unpack_status(frames),
         lambda: jobs.unpack_job(frames, PAYLOAD_BYTES_MAX),
+        lambda: jobs.unpack_photograph(frames, PAYLOAD_BYTES_MAX),
         lambda: jobs.unpack_result(frames),
     )
     for reader in readers:
@@ -204,6 +209,22 @@ def _read_jpeg(data: bytes, _rng: random.Random) -> None:
     _accept(Codec.MJPEG, data)
 
 
+def _photographs() -> list[bytes]:
+    image, exif = Image.linear_gradient("L").resize((96, 64)).convert("RGB"), Image.Exif()
+    exif[0x0112] = 6
+    made = []
+    for kind, more in (("JPEG", {"exif": exif}), ("JPEG", {"progressive": True}), ("PNG", {}), ("PNG", {"exif": exif})):
+        out = io.BytesIO()
+        (image if more else image.convert("RGBA")).save(out, kind, **more)
+        made.append(out.getvalue())
+    return made
+
+
+def _read_photograph(data: bytes, _rng: random.Random) -> None:
+    made = photograph_jpeg(data, 64)
+    assert max(made.width, made.height) <= 64
+
+
 def _accept(codec: Codec, data: bytes) -> None:
     unit = inspect_payload(codec, data)
     for check in (lambda: check_decodable(codec, data, unit), lambda: check_cost(codec, unit)):
@@ -238,6 +259,7 @@ _WIRE = (
     b"VF1",
     b"FS1",
     b"JB1",
+    b"JP1",
     b"JR1",
     b"\0\0\0\4",
     b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
@@ -268,6 +290,12 @@ TARGETS = {
     "sdp": Target(_read_sdp, lambda: [_description(codec) for codec in Codec], _SDP),
     "sps": Target(_read_parameter_sets, _parameter_sets, _H264_H265, split=units, join=_annex_b),
     "jpeg": Target(_read_jpeg, lambda: pictures(Codec.MJPEG), _JPEG),
+    "photograph": Target(
+        _read_photograph,
+        _photographs,
+        (*_JPEG, b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"acTL", b"iCCP", b"zTXt", b"eXIf", b"Exif\0\0MM\0*", b"MPF\0"),
+        (DecodeError,),
+    ),
     "csv": Target(
         _read_rows,
         lambda: [_ROWS.encode(), _ROWS.encode("gb18030"), b"\xef\xbb\xbf" + _ROWS.encode(), _OBJECTS.encode()],

@@ -76,7 +76,8 @@ def rows_of(database: Path) -> Rows:
 
 def without_urls(rows: Rows) -> Rows:
     kept = {name: rows[name] for name in rows if name not in ("cameras", "alembic_version", "patrol_about")}
-    return kept | {"cameras": [(row[0], *row[2:14]) for row in rows["cameras"]]}
+    events = [row[:13] for row in rows["finding_events"]]  # a later release added photographs
+    return kept | {"cameras": [(row[0], *row[2:14]) for row in rows["cameras"]], "finding_events": events}
 
 
 def shows(reply: dict[str, Any], recorded: dict[str, Any], without: tuple[str, ...]) -> bool:

@@ -1,20 +1,24 @@
 """Any order of looks, commands, deadlines and clocks: the ledger's books balance, and its log tells all of it."""
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from engine.config.ledger import LedgerSettings
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
+from engine.hub.services.digest_report import cases
 from engine.ledger.core import Action, Ledger, RecheckRequest
 from engine.ledger.invariants import check_invariants
 from engine.ledger.operator_list import OperatorCase
 from engine.ledger.projection import replay
 from engine.model.access import ENGINE, Actor, Role
 from engine.model.camera import Camera
-from engine.model.findings import Finding, FindingCommand, LedgerEvent, RecordedEvent, Step
+from engine.model.findings import Finding, FindingCommand, FindingState, LedgerEvent, RecordedEvent, Step
 from engine.model.verdict import Cause, FaultKind, State, Verdict
 from engine.model.visit import FailureReason
+from engine.notices.digest import FindingsSummary
 from tests.support.ledger.auditor import Auditor
 from tests.support.ledger.ledgers import HOUR, MINUTE, START
 
@@ -49,6 +53,7 @@ POLICIES = st.builds(
     recheck_max_h=st.sampled_from([0.1, 24]),
     supervised_level=st.sampled_from(["county", "province", "never"]),
     operator_reasons=st.sampled_from([(), (FailureReason.UNAUTHORIZED,)]),
+    reopen_hours=st.sampled_from([0, 24, 168]),
 )
 
 
@@ -129,6 +134,28 @@ class LedgerMachine(RuleBasedStateMachine):
         assert finding.number == before[number].number + 1
         self.record(actions, actor)
 
+    @rule(number=st.integers(1, 3), actor=ACTORS, why=st.sampled_from(["", "a fault", "a fault"]),
+          expected=st.sampled_from([0, 0, 2]), request_id=st.sampled_from(["", "", "r1"]))  # fmt: skip
+    def reopen(self, number: int, actor: Actor, why: str, expected: int, request_id: str) -> None:
+        everything = replay(self.log)
+        ended = [finding_id for finding_id, finding in everything.items() if finding.state.ended]
+        if not ended:
+            return
+        finding_id = sorted(ended)[-min(number, len(ended))]
+        before, open_ones = everything[finding_id], dict(self.ledger.findings)
+        command = FindingCommand(finding_id, Step.REOPENED, why, expected, request_id)
+        try:
+            if self.ledger.target(command) is None or self.ledger.is_repeated(command, actor):
+                return
+            self.told_ns = self.now_ns
+            after, actions = self.ledger.execute(command, actor, self.now_ns)
+        except (InvalidArgumentError, ConflictError, DeniedError, StateError):
+            assert self.ledger.findings == open_ones
+            return
+        self.record(actions, actor)
+        stood = FindingState.RECTIFIED if before.claimed_by else before.standing
+        assert after == replace(before, state=stood, number=before.number + 1, changed_wall_ns=after.changed_wall_ns)
+
     @rule(number=st.integers(1, 6))
     def notice_arrives(self, number: int) -> None:
         self.record(self.ledger.record_delivery(number, "a webhook", self.now_ns))
@@ -163,7 +190,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        open_ones = [finding for finding in replay(self.log).values() if not finding.state.ended]
+        everything = replay(self.log).values()
+        open_ones = [finding for finding in everything if not finding.state.ended]
         self.told_ns = self.now_ns
         self.ledger = Ledger(
             self.policy,
@@ -177,6 +205,7 @@ class LedgerMachine(RuleBasedStateMachine):
             ],
             next_finding_id=len(self.auditor.records) + 1,
             operator_cases={camera_id: OperatorCase("", at_ns) for camera_id, at_ns in self.auditor.ours_ns.items()},
+            dismissed=[finding for finding in everything if finding.state is FindingState.DISMISSED],
         )
         for book in self.auditor.records.values():
             if book.observations is not None:
@@ -190,9 +219,21 @@ class LedgerMachine(RuleBasedStateMachine):
             assert {finding_id: f for finding_id, f in everything.items() if not f.state.ended} == self.ledger.findings
 
     def teardown(self) -> None:
+        self.a_digest_counts_every_finding_once()
         for at_ns, held in getattr(self, "moments", [])[::3]:
             then = replay(self.log, at_ns)
             assert {finding_id: finding for finding_id, finding in then.items() if not finding.state.ended} == held
+
+    def a_digest_counts_every_finding_once(self) -> None:
+        log = sorted(getattr(self, "log", []), key=lambda event: (event.finding_id, event.number))
+        ends = {event.at_wall_ns for event in log if event.step in (Step.DISMISSED, Step.REOPENED)}
+        for end_ns in [*sorted(ends)[:5], 2**62]:
+            then = replay([event for event in log if event.at_wall_ns < end_ns])
+            summary = FindingsSummary(cases(log, end_ns), 0)
+            total = summary.total
+            assert total.opened == total.closed + total.dismissed + total.standing == len(then)
+            open_then = {finding_id for finding_id, finding in then.items() if not finding.state.ended}
+            assert {case.finding.finding_id for case in summary.standing} == open_then
 
 
 LedgerMachine.TestCase.settings = settings(

@@ -45,19 +45,23 @@ def list_(
 
 @app.command()
 def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Read every exhibit and compare its content with its name. Exit 0: all are whole; 1: some are not.
+    """Read every exhibit and photograph, and compare its content with its name. Exit 0: all are whole; 1: some are not.
 
     The engine may run meanwhile.
     """
     from engine.storage.evidence.exhibits import Exhibits
+    from engine.storage.evidence.photographs import Photographs
+    from engine.storage.evidence.store import PHOTOGRAPHS_FOLDER
 
-    settings = settings_of(config)
-    exhibits = Exhibits(_folder(settings))
-    digests = exhibits.digests()
+    folder = _folder(settings_of(config))
+    exhibits, photographs = Exhibits(folder), Photographs(folder.with_name(PHOTOGRAPHS_FOLDER))
+    checks = [(exhibits.verify, digest) for digest in exhibits.digests()]
+    taken = photographs.digests()
+    checks += [(photographs.verify, digest) for digest in taken]
     flaws = []
-    with progress(ERR, "verifying", len(digests)) as done:
-        for number, digest in enumerate(digests, 1):
-            flaw = exhibits.verify(digest)
+    with progress(ERR, "verifying", len(checks)) as done:
+        for number, (check, digest) in enumerate(checks, 1):
+            flaw = check(digest)
             if flaw is not None:
                 flaws.append(flaw)
             done(number)
@@ -67,7 +71,8 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         else:
             OUT.out(f"{flaw.sha256}: {flaw.message}", highlight=False)
     if not as_json:
-        OUT.out(f"{len(digests)} exhibits read, {len(flaws)} not whole", highlight=False)
+        read = f"{len(checks) - len(taken)} exhibits" + (f" and {len(taken)} photographs" if taken else "")
+        OUT.out(f"{read} read, {len(flaws)} not whole", highlight=False)
     raise typer.Exit(exit_codes.NO if flaws else exit_codes.OK)
 
 

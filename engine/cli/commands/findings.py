@@ -22,6 +22,7 @@ from engine.cli.options import (
 )
 from engine.errors import ConfigError
 from engine.model.findings import WHY_CHARS_MAX, Finding, FindingOrder, FindingQuery, FindingState, Level
+from engine.model.photograph import PHOTOGRAPH_BYTES_MAX, PHOTOGRAPHS_MAX
 from engine.model.verdict import Severity
 from engine.terminal.findings import columns, event_columns, event_row, finding_row
 from engine.terminal.tables import show_table
@@ -160,6 +161,12 @@ def acknowledge(
 def claim(
     finding: FindingArgument,
     why: WhyOption = "",
+    photograph: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="JPEG or PNG file that shows what was put right; at most three.", exists=True, dir_okay=False
+        ),
+    ] = None,
     number: NumberOption = 0,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -168,7 +175,15 @@ def claim(
     ca: CaOption = None,
 ) -> None:
     """Claim that the fault is put right (整改). The engine rechecks at once, then closes it or hands it back."""
-    _act(lambda ledger: ledger.claim(finding, _short(why), number=number), as_json, config, server, token, ca)
+    files = _photographs(photograph or [])
+    _act(
+        lambda ledger: ledger.claim(finding, _short(why), number=number, photographs=files),
+        as_json,
+        config,
+        server,
+        token,
+        ca,
+    )
 
 
 @app.command("close")
@@ -199,6 +214,21 @@ def dismiss(
 ) -> None:
     """Dismiss a finding: it is no fault, or not our responsibility."""
     _act(lambda ledger: ledger.dismiss(finding, _short(why), number=number), as_json, config, server, token, ca)
+
+
+@app.command("reopen")
+def reopen(
+    finding: FindingArgument,
+    why: ReasonOption,
+    number: NumberOption = 0,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    server: ServerOption = "",
+    token: TokenOption = "",
+    ca: CaOption = None,
+) -> None:
+    """Undo a dismissal, within ledger.reopen_hours of it: the finding stands again as it stood before."""
+    _act(lambda ledger: ledger.reopen(finding, _short(why), number=number), as_json, config, server, token, ca)
 
 
 @app.command("supervise")
@@ -237,6 +267,24 @@ def _short(why: str) -> str:
     if len(why) > WHY_CHARS_MAX:
         raise ConfigError(f"--why has {len(why)} characters; allowed: {WHY_CHARS_MAX}; shorten it")
     return why
+
+
+def _photographs(paths: list[Path]) -> list[bytes]:
+    """Read the files of --photograph. Raises ConfigError if there are too many, or one is too large or unreadable."""
+    if len(paths) > PHOTOGRAPHS_MAX:
+        raise ConfigError(f"--photograph is given {len(paths)} times; allowed: {PHOTOGRAPHS_MAX}; leave some out")
+    files = []
+    for path in paths:
+        try:
+            size = path.stat().st_size
+            if size > PHOTOGRAPH_BYTES_MAX:
+                raise ConfigError(
+                    f"--photograph {str(path)!r}: {size:,} bytes; allowed: {PHOTOGRAPH_BYTES_MAX:,}; give a smaller one"
+                )
+            files.append(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"--photograph {str(path)!r}: {error.strerror}; give a file that can be read") from error
+    return files
 
 
 def _print_finding(finding: Finding) -> None:

@@ -171,7 +171,7 @@ def make_ledger(
         serve.watch_queue_max,
         serve.watchers_max,
     )
-    retention = EvidenceRetention(storage.evidence, record.cited())
+    retention = EvidenceRetention(storage.evidence, record.cited(), lambda number: record.cited(number).get(number, ()))
     listeners = (log_steps, retention.update, stories.ledger, watch.publish, lambda _events: sender.wake())
     return Ledger(findings, watch, bodies, sender, FindingPublisher(record, written, listeners))
 

@@ -9,7 +9,7 @@ from engine.config.intake import IntakeSettings
 from engine.errors import ErrorReason, UnavailableError
 from engine.feed.intake import Dropped, Intake
 from engine.hub.keyframes.proven_cameras import ProvenCameras
-from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs
+from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs, photograph_refused
 from engine.metrics import Metrics
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
@@ -101,12 +101,7 @@ class WorkerPool:
         UnavailableError if the worker ends, with IntegrityError if the keyframe gives no picture.
         """
         answer: Future[RenderedPicture] = Future()
-        if not self._ready:
-            raise UnavailableError(
-                "no worker is ready to render; ask again in a second", reason=ErrorReason.WORKER_UNAVAILABLE
-            )
-        self._ready.rotate(1)
-        worker = self._ready[0]
+        worker = self._next_worker()
         job_id = self._renders.start(worker, answer)
         job = wire.pack_job(
             job_id, keyframe, render=True, side_px_max=side_px_max, annotate=annotate, camera_name=camera_name
@@ -114,6 +109,28 @@ class WorkerPool:
         if self._channel.send(job, worker.encode()):
             self._under_way[worker][job_id] = None
         return answer
+
+    def make_photograph(self, payload: bytes, side_px_max: int) -> "Future[RenderedPicture]":
+        """Have a worker make a JPEG, without metadata, of a file that a caller sent.
+
+        Raises and fails as `render`, but with DecodeError if the file gives no picture.
+        """
+        answer: Future[RenderedPicture] = Future()
+        worker = self._next_worker()
+        job_id = self._renders.start(worker, answer, photograph_refused)
+        job = wire.PhotographJob(job_id, side_px_max, payload)
+        if self._channel.send(wire.pack_photograph(job), worker.encode()):
+            self._under_way[worker][job_id] = None
+        return answer
+
+    def _next_worker(self) -> str:
+        """Return the worker whose turn it is. Raises UnavailableError if none is ready."""
+        if not self._ready:
+            raise UnavailableError(
+                "no worker is ready to render; ask again in a second", reason=ErrorReason.WORKER_UNAVAILABLE
+            )
+        self._ready.rotate(1)
+        return self._ready[0]
 
     def _not_ready(self, name: str) -> None:
         if name in self._ready:

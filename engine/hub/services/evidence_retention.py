@@ -1,18 +1,23 @@
-"""Keeps the exhibits that open findings cite; those of ended findings may be deleted when room is needed."""
+"""Keeps the exhibits and photographs that open findings cite; those of ended findings may go when room is needed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from engine.model.findings import LoggedEvent, Step
+from engine.model.photograph import photograph_name
 from engine.storage.evidence.store import EvidenceStore
 
 _ENDING_STEPS = (Step.CLOSED, Step.DISMISSED)
 
 
 class EvidenceRetention:
-    """For one thread. `cited`: digests that open findings cite, by finding id, as stored at the start."""
+    """For one thread. `cited`: digests that open findings cite, by finding id, as stored at the start. `stored`:
+    returns what the events of one finding cite, for one that is reopened."""
 
-    def __init__(self, evidence: EvidenceStore, cited: Mapping[int, Iterable[str]]) -> None:
+    def __init__(
+        self, evidence: EvidenceStore, cited: Mapping[int, Iterable[str]], stored: Callable[[int], Iterable[str]]
+    ) -> None:
         self._evidence = evidence
+        self._stored = stored
         self._cited = {finding_id: list(dict.fromkeys(digests)) for finding_id, digests in cited.items()}
         for digests in self._cited.values():
             evidence.pin(digests)
@@ -22,7 +27,9 @@ class EvidenceRetention:
         for logged in events:
             event = logged.event
             cited = self._cited.setdefault(event.finding_id, [])
-            new = [digest for digest in dict.fromkeys(event.evidence) if digest not in cited]
+            again = self._stored(event.finding_id) if event.step is Step.REOPENED else ()
+            digests = dict.fromkeys([*again, *event.evidence, *map(photograph_name, event.photographs)])
+            new = [digest for digest in digests if digest not in cited]
             if event.step in _ENDING_STEPS:
                 del self._cited[event.finding_id]
                 self._evidence.unpin(cited)

@@ -19,8 +19,10 @@ from engine.hub.services.finding_log import CommitFlag
 from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check_command, check_state, is_repeated
 from engine.ledger.core import Action, Ledger, RecheckRequest
+from engine.ledger.dismissals import DISMISSALS_MAX
 from engine.ledger.invariants import check_invariants
 from engine.ledger.operator_list import OperatorCase
+from engine.ledger.policy import hours_ns
 from engine.ledger.requests import REQUESTS_MAX
 from engine.metrics import Metrics
 from engine.model.access import Actor
@@ -51,6 +53,8 @@ _QUEUE_BYTES = 20_000
 """Bytes of the writer's queue that an event and its verdict take at most."""
 _STEPS_WITH_EVIDENCE = (Step.OPENED, Step.CHANGED, Step.RECHECK_FAILED, Step.RECHECK_PASSED)
 """Steps whose evidence is the keyframe of the visit that caused them."""
+_REOPEN_NS_MAX = hours_ns(168)
+"""Dismissals of this time are read back at a start: the most that ledger.reopen_hours may be."""
 _AWAY = "the database is away, and nothing can be promised without it; ask again later"
 
 NoticeBody = Callable[[LedgerEvent, Finding], str]
@@ -115,6 +119,7 @@ class FindingsService:
             record.requests(REQUESTS_MAX),
             record.next_id(),
             operator_cases,
+            record.dismissed(wall_ns() - _REOPEN_NS_MAX, DISMISSALS_MAX),
         )
         self._rechecks: list[str] = []
         self._lock = threading.Lock()
@@ -181,6 +186,23 @@ class FindingsService:
         """Return those findings that exist, by number."""
         return await asyncio.to_thread(self._record.get_all, finding_ids)
 
+    async def check(self, command: FindingCommand, actor: Actor) -> Finding | None:
+        """Return the finding if this command was carried out before; None if it may be carried out now.
+
+        Changes nothing. Raises as `act`.
+        """
+        (outcome,) = await self._check_repeated([command], actor)
+        if outcome is _Deferred.NOT_OPEN:
+            outcome = await asyncio.wrap_future(self._calls.ask(lambda: self._check(command, actor)))
+            if not isinstance(outcome, _Deferred):
+                return None
+            # An empty write is done when all writes before it are committed.
+            await asyncio.wrap_future(self._writer.transact())
+        (settled,) = await self._with_database([command], [outcome], actor)
+        if isinstance(settled, Exception):
+            raise settled
+        return settled
+
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         """Carry out a caller's command; returns the finding once that is committed.
 
@@ -241,17 +263,31 @@ class FindingsService:
             return _Accepted(tuple(outcomes), self._writer.transact())
         return _Accepted(tuple(outcomes), self._commit(actions))
 
+    def _check(self, command: FindingCommand, actor: Actor) -> _Outcome:
+        """Return the finding of a command that is allowed. Raises as `_execute`."""
+        return self._defer(command, actor) or self._ledger.check(command, actor)
+
     def _execute(self, command: FindingCommand, actor: Actor, actions: list[Action]) -> _Outcome:
-        if self._ledger.is_repeated(command, actor):
-            return _Deferred.REPEATED
-        open_finding = self._ledger.findings.get(command.finding_id)
-        if open_finding is None or not actor.sees(open_finding.subject.region):
-            return _Deferred.NOT_OPEN
-        if not self._has_room():
-            raise StoreError(_AWAY)
+        deferred = self._defer(command, actor)
+        if deferred is not None:
+            return deferred
         finding, more = self._ledger.execute(command, actor, wall_ns())
         actions += more
         return finding
+
+    def _defer(self, command: FindingCommand, actor: Actor) -> _Deferred | None:
+        """Return why the database must be asked about a command; None if the ledger can carry it out.
+
+        Raises StoreError if there are too many events that wait for the database.
+        """
+        if self._ledger.is_repeated(command, actor):
+            return _Deferred.REPEATED
+        finding = self._ledger.target(command)
+        if finding is None or not actor.sees(finding.subject.region):
+            return _Deferred.NOT_OPEN
+        if not self._has_room():
+            raise StoreError(_AWAY)
+        return None
 
     async def _with_database(
         self, commands: Sequence[FindingCommand], outcomes: Sequence[_Outcome], actor: Actor

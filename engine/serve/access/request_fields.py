@@ -156,6 +156,8 @@ def _check_of(field: FieldDescriptor) -> Check | None:
         check: Check = _no_check  # _violations walks into the message
     elif field.type == FieldDescriptor.TYPE_STRING:
         check = _text(bounds.chars_max, re.compile(bounds.pattern, re.ASCII | re.DOTALL), bounds.allowed)
+    elif field.type == FieldDescriptor.TYPE_BYTES:
+        check = _bytes(bounds.bytes_max)
     elif field.enum_type is not None:
         check = _enum(field.enum_type)
     elif bounds.most:
@@ -184,6 +186,14 @@ def _text(chars_max: int, pattern: "re.Pattern[str]", allowed: str) -> Check:
             yield Violation(where, f"{shown!r}; allowed: {allowed}", value=shown, allowed=allowed)
 
     return check_text
+
+
+def _bytes(bytes_max: int) -> Check:
+    def check_bytes(value: bytes, where: str) -> Iterator[Violation]:
+        if bytes_max and len(value) > bytes_max:
+            yield _beyond(where, f"{len(value):,} bytes", f"at most {bytes_max:,}", bytes_max)
+
+    return check_bytes
 
 
 def _enum(kind: Any) -> Check:

@@ -82,6 +82,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "ClaimFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "CloseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
         "DismissFinding": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
+        "ReopenFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
         "SuperviseFinding": Rule(Role.OPERATOR, RegionCheck.FINDING, changes=True),
         "WatchFindings": Rule(Role.VIEWER, RegionCheck.REGION),
         "SummarizeFindings": Rule(Role.VIEWER, RegionCheck.REGION),
@@ -90,6 +91,9 @@ RULES: dict[str, dict[str, Rule]] = {
         "BatchDismissFindings": Rule(Role.INSPECTOR, RegionCheck.FINDING, changes=True),
         "GetDigest": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetFindingPicture": Rule(Role.VIEWER, RegionCheck.FINDING),
+        "GetFindingPhotograph": Rule(Role.VIEWER, RegionCheck.FINDING),
+        "MarkViewing": Rule(Role.VIEWER, RegionCheck.FINDING),
+        "ListViewers": Rule(Role.VIEWER, RegionCheck.FINDING),
     },
     "CanteenService": {
         "GetCanteen": Rule(Role.VIEWER, RegionCheck.CANTEEN),

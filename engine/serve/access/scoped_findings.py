@@ -1,6 +1,6 @@
 """The findings as one caller may see them: the part of ScopedHub that is about the ledger."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,7 +19,9 @@ from engine.model.findings import (
     LedgerEvent,
     LoggedEvent,
 )
+from engine.model.photograph import Photograph
 from engine.model.picture import FindingPicture, RenderedPicture
+from engine.model.viewing import Viewer
 from engine.serve.access.not_found import no_finding
 from engine.serve.messages.places import Places
 from engine.serve.messages.resource_names import numbered_name
@@ -115,11 +117,56 @@ class ScopedFindings:
             self._shown_pictures.append(f"{numbered_name('findings', finding_id)}{place} {which}")
         return finding, picture
 
-    async def act(self, command: FindingCommand) -> Finding:
-        """Carry out a command as the caller. Raises NotFoundError for a finding of another region."""
+    async def finding_photograph(
+        self, finding_id: int, event_number: int, sha256: str, if_none_match: str
+    ) -> Photograph:
+        """Return a photograph of a finding. `event_number`: of the event that has it; 0: of any.
+
+        Raises NotFoundError if there is none, and for a finding of another region.
+        """
+        name = numbered_name("findings", finding_id)
+        events = await self.finding_events(finding_id)
+        having = [event.number for event in events if sha256 in event.photographs and event_number in (0, event.number)]
+        if not having:
+            where = f"event {event_number} of {name}" if event_number else name
+            raise NotFoundError(f"{where} has no photograph {sha256}; ListFindingEvents shows which there are")
+        photograph = await self._hub.photographs.photograph(sha256, if_none_match)
+        if photograph is None:
+            raise NotFoundError(
+                f"the photograph {sha256} of {name} is no longer kept: record.evidence_bytes_max was spent; give more "
+                "room for the next"
+            )
+        if not photograph.not_modified:
+            self._shown_pictures.append(f"{name}/events/{having[0]} photograph")
+        return photograph
+
+    async def mark_viewing(self, finding_id: int, viewing: bool) -> tuple[Viewer, ...]:
+        """Note whether the caller has a finding open; return who has. Raises NotFoundError as `act` does."""
+        if await self.finding(finding_id) is None:
+            raise no_finding(finding_id)
+        return self._hub.viewers.mark(finding_id, self._actor.name, viewing)
+
+    async def viewers(self, finding_ids: Sequence[int]) -> Mapping[int, tuple[Viewer, ...]]:
+        """Return who has the findings open; those of other regions, and that do not exist, are left out."""
+        known = await self._hub.ledger.findings_of(finding_ids)
+        own = [number for number, finding in known.items() if self._actor.sees(finding.subject.region)]
+        self._hide(len(own) < len(set(finding_ids)))
+        return self._hub.viewers.of(own)
+
+    async def act(self, command: FindingCommand, photographs: Sequence[bytes] = ()) -> Finding:
+        """Carry out a command as the caller. Raises NotFoundError for a finding of another region.
+
+        `photographs`: files that came with a claim. Nothing is decoded for a command that is refused.
+        """
         if await self.finding(command.finding_id) is None:
             raise no_finding(command.finding_id)
-        return await self._changing.ledger.act(command, self._actor)
+        if not photographs:
+            return await self._changing.ledger.act(command, self._actor)
+        done = await self._hub.ledger.check(command, self._actor)
+        if done is not None:
+            return done
+        async with self._hub.photographs.kept(photographs) as digests:
+            return await self._changing.ledger.act(replace(command, photographs=digests), self._actor)
 
     async def act_all(self, commands: Sequence[FindingCommand]) -> tuple[Finding | Exception, ...]:
         """Carry out commands as the caller, each by itself; of a finding of another region: NotFoundError."""

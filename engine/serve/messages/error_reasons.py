@@ -110,6 +110,21 @@ REASONS: Mapping[ErrorReason, ReasonRow] = {
     ErrorReason.FINDING_ALREADY_SUPERVISED: ReasonRow(
         "FAILED_PRECONDITION", "The finding is supervised already.", metadata=("finding", "state")
     ),
+    ErrorReason.FINDING_NOT_DISMISSED: ReasonRow(
+        "FAILED_PRECONDITION",
+        "Only a finding that was dismissed can be reopened, and this one was not.",
+        metadata=("finding", "state"),
+    ),
+    ErrorReason.FINDING_REOPEN_TOO_LATE: ReasonRow(
+        "FAILED_PRECONDITION",
+        "The finding was dismissed longer ago than `ledger.reopen_hours`, or not by a person.",
+        metadata=("finding", "state"),
+    ),
+    ErrorReason.FINDING_SUPERSEDED: ReasonRow(
+        "FAILED_PRECONDITION",
+        "The camera has another open finding of the same fault.",
+        metadata=("finding", "state", "open_finding"),
+    ),
     ErrorReason.CHANGED_MEANWHILE: ReasonRow("ABORTED", "Somebody else changed it. Read it again, then decide."),
     ErrorReason.FINDING_CHANGED: ReasonRow(
         "ABORTED",

@@ -1,5 +1,7 @@
 """Converts findings and events of the ledger to messages of patrol.v1 and back. Pure."""
 
+from collections.abc import Iterable
+
 from engine.model.findings import (
     Finding,
     FindingCount,
@@ -15,6 +17,7 @@ from engine.model.findings import (
     Subject,
 )
 from engine.model.verdict import Severity
+from engine.model.viewing import Viewer
 from engine.serve.messages.convert import (
     key_point_number,
     key_point_of,
@@ -108,6 +111,7 @@ def event_message(event: LedgerEvent) -> findings_pb2.FindingEvent:
         why=event.why,
         evidence=event.evidence,
         deadline_time=timestamp(event.deadline_wall_ns or 0),
+        photographs=event.photographs,
     )
     if event.severity is not None:
         message.severity = severity_number(event.severity)
@@ -131,7 +135,24 @@ def event_of(message: findings_pb2.FindingEvent) -> LedgerEvent:
         severity=severity_of(message.severity),
         level=_LEVEL.get(message.level),
         deadline_wall_ns=wall_ns_of(message.deadline_time) or None,
+        photographs=tuple(message.photographs),
     )
+
+
+def viewers_message(finding_id: int, viewers: Iterable[Viewer]) -> findings_pb2.FindingViewers:
+    """Return who has a finding open as a message."""
+    return findings_pb2.FindingViewers(
+        name=numbered_name(COLLECTION, finding_id),
+        viewers=(
+            findings_pb2.Viewer(display_name=viewer.name, mark_time=timestamp(viewer.marked_wall_ns))
+            for viewer in viewers
+        ),
+    )
+
+
+def viewers_of(message: findings_pb2.FindingViewers) -> tuple[Viewer, ...]:
+    """Return the viewers in a message."""
+    return tuple(Viewer(viewer.display_name, wall_ns_of(viewer.mark_time)) for viewer in message.viewers)
 
 
 def query_of(message: findings_pb2.FindingFilter) -> FindingQuery:

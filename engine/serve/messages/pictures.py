@@ -1,5 +1,6 @@
 """Converts pictures and thumbnails to messages of patrol.v1 and back. Pure."""
 
+from engine.model.photograph import Photograph
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.serve.messages.convert import timestamp, wall_ns_of
 from engine.serve.messages.resource_names import camera_name, verdict_ids_of, verdict_name
@@ -43,6 +44,22 @@ def picture_of(message: patrol_pb2.Picture | pictures_pb2.Thumbnail) -> Rendered
     return RenderedPicture(
         message.jpeg, message.width, message.height, visit_id, arrival_wall_ns, message.etag, message.not_modified
     )
+
+
+def photograph_message(photograph: Photograph) -> findings_pb2.Photograph:
+    """Return a photograph as a message."""
+    return findings_pb2.Photograph(
+        jpeg=photograph.jpeg,
+        width=photograph.width,
+        height=photograph.height,
+        etag=photograph.etag,
+        not_modified=photograph.not_modified,
+    )
+
+
+def photograph_of(message: findings_pb2.Photograph) -> Photograph:
+    """Return the photograph in a message."""
+    return Photograph(message.jpeg, message.width, message.height, message.etag, message.not_modified)
 
 
 def finding_picture_of(number: int) -> FindingPicture:

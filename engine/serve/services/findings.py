@@ -21,9 +21,16 @@ from engine.model.verdict import View
 from engine.serve.access.interceptor import Call
 from engine.serve.access.not_found import no_finding
 from engine.serve.messages.digests import digest_message, digest_query_of
-from engine.serve.messages.findings import event_message, finding_message, order_of, query_of, summary_message
+from engine.serve.messages.findings import (
+    event_message,
+    finding_message,
+    order_of,
+    query_of,
+    summary_message,
+    viewers_message,
+)
 from engine.serve.messages.paging import PageTokens, page_size_of
-from engine.serve.messages.pictures import finding_picture_of, picture_message
+from engine.serve.messages.pictures import finding_picture_of, photograph_message, picture_message
 from engine.serve.messages.resource_names import number_of
 from engine.serve.messages.resume_token import decode_resume_token, encode_resume_token
 from engine.serve.status import status_of
@@ -95,8 +102,8 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         return await _act(Step.ACKNOWLEDGED, request, call)
 
     async def ClaimFinding(self, request: findings_pb2.ClaimFindingRequest, call: Call) -> findings_pb2.Finding:
-        """Record a person's claim that the fault is put right."""
-        return await _act(Step.CLAIMED, request, call)
+        """Record a person's claim that the fault is put right, with photographs of it."""
+        return await _act(Step.CLAIMED, request, call, request.photographs)
 
     async def CloseFinding(self, request: findings_pb2.CloseFindingRequest, call: Call) -> findings_pb2.Finding:
         """Close the finding by a person's decision."""
@@ -105,6 +112,10 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
     async def DismissFinding(self, request: findings_pb2.DismissFindingRequest, call: Call) -> findings_pb2.Finding:
         """Dismiss the finding: it is no fault, or not one to be put right here."""
         return await _act(Step.DISMISSED, request, call)
+
+    async def ReopenFinding(self, request: findings_pb2.ReopenFindingRequest, call: Call) -> findings_pb2.Finding:
+        """Undo a person's dismissal of the finding."""
+        return await _act(Step.REOPENED, request, call)
 
     async def SuperviseFinding(self, request: findings_pb2.SuperviseFindingRequest, call: Call) -> findings_pb2.Finding:
         """Put the finding under the supervision of a higher level."""
@@ -161,6 +172,30 @@ class FindingService(findings_pb2_grpc.FindingServiceServicer):
         )
         return picture_message(picture, finding.subject.camera_id)
 
+    async def GetFindingPhotograph(
+        self, request: findings_pb2.GetFindingPhotographRequest, call: Call
+    ) -> findings_pb2.Photograph:
+        """Return a photograph that came with a claim. Raises NotFoundError, with the reason, if none is kept."""
+        photograph = await call.hub.finding_photograph(
+            number_of(request.name), request.event_number, request.sha256, request.if_none_match
+        )
+        return photograph_message(photograph)
+
+    async def MarkViewing(self, request: findings_pb2.MarkViewingRequest, call: Call) -> findings_pb2.FindingViewers:
+        """Note whether the caller has the finding open; return who has."""
+        finding_id = number_of(request.name)
+        return viewers_message(finding_id, await call.hub.mark_viewing(finding_id, request.viewing))
+
+    async def ListViewers(
+        self, request: findings_pb2.ListViewersRequest, call: Call
+    ) -> findings_pb2.ListViewersResponse:
+        """Return who has the findings open."""
+        finding_ids = [number_of(name) for name in request.names]
+        viewers = await call.hub.viewers(finding_ids)
+        return findings_pb2.ListViewersResponse(
+            findings=(viewers_message(number, viewers.get(number, ())) for number in finding_ids)
+        )
+
 
 def encode_watch_event(logged: LoggedEvent, _: View) -> bytes:
     """Return a WatchFindingsResponse that holds only an event; such messages can be joined. Findings have one view."""
@@ -173,10 +208,10 @@ def encode_watch_token(resume_token: str) -> bytes:
     return findings_pb2.WatchFindingsResponse(resume_token=resume_token).SerializeToString()
 
 
-async def _act(step: Step, request: Any, call: Call) -> findings_pb2.Finding:
-    """Carry out a command; the requests of all commands have the same fields."""
+async def _act(step: Step, request: Any, call: Call, photographs: Sequence[bytes] = ()) -> findings_pb2.Finding:
+    """Carry out a command; the requests of all commands have the same fields, and a claim has photographs."""
     command = FindingCommand(number_of(request.name), step, request.why, request.expected_number, request.request_id)
-    return finding_message(await call.hub.act(command))
+    return finding_message(await call.hub.act(command, photographs))
 
 
 async def _act_all(step: Step, word: str, request: Any, call: Call) -> tuple[list[findings_pb2.FindingResult], int]:

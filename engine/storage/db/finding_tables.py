@@ -57,8 +57,9 @@ finding_events = sa.Table(
     sa.Column("level", sa.String(16)),
     sa.Column("deadline_wall_ns", sa.BigInteger),
     sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("photographs", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.UniqueConstraint("finding_id", "number", name="finding_events_by_number"),
     sa.Index("finding_events_by_request", "request_id", "who"),
 )
-"""Append-only. `evidence`: SHA-256 digests, one a line. The subject of a finding never changes, so only findings has
-it."""
+"""Append-only. `evidence`, `photographs`: SHA-256 digests, one a line. The subject of a finding never changes, so only
+findings has it."""

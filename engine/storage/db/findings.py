@@ -27,6 +27,7 @@ from engine.model.findings import (
     Step,
     Subject,
 )
+from engine.model.photograph import photograph_name
 from engine.model.verdict import Severity, State
 from engine.storage.db.database import upsert
 from engine.storage.db.finding_queries import (
@@ -126,18 +127,47 @@ class FindingStore:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield _finding(row._mapping)
 
-    def cited(self) -> dict[int, tuple[str, ...]]:
-        """Return the SHA-256 digests that events cite, by id of the finding; only of findings that have not ended."""
+    def dismissed(self, since_wall_ns: int, limit: int) -> list[Finding]:
+        """Return the latest `limit` findings that people dismissed since a time, the earliest first."""
         query = (
-            sa.select(finding_events.c.finding_id, finding_events.c.evidence)
+            sa.select(findings)
+            .select_from(
+                findings.join(
+                    finding_events,
+                    (finding_events.c.finding_id == findings.c.finding_id)
+                    & (finding_events.c.number == findings.c.number),
+                )
+            )
+            .where(
+                findings.c.state == FindingState.DISMISSED.value,
+                findings.c.changed_wall_ns >= since_wall_ns,
+                finding_events.c.role != "",
+            )
+            .order_by(findings.c.changed_wall_ns.desc(), findings.c.finding_id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [_finding(row._mapping) for row in reversed(rows)]
+
+    def cited(self, finding_id: int = 0) -> dict[int, tuple[str, ...]]:
+        """Return what events cite, by id of the finding: SHA-256 digests of keyframes, and names of photographs.
+
+        Of the findings that have not ended, or of `finding_id` alone, whatever its state.
+        """
+        cites = sa.or_(finding_events.c.evidence != "", finding_events.c.photographs != "")
+        whose = findings.c.finding_id == finding_id if finding_id else findings.c.state.not_in(ENDED)
+        query = (
+            sa.select(finding_events.c.finding_id, finding_events.c.evidence, finding_events.c.photographs)
             .select_from(finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id))
-            .where(findings.c.state.not_in(ENDED), finding_events.c.evidence != "")
+            .where(whose, cites)
             .order_by(finding_events.c.seq)
         )
         cited: dict[int, tuple[str, ...]] = {}
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
-                cited[row.finding_id] = (*cited.get(row.finding_id, ()), *row.evidence.split("\n"))
+                photographs = map(photograph_name, _lines(row.photographs))
+                cited[row.finding_id] = (*cited.get(row.finding_id, ()), *_lines(row.evidence), *photographs)
         return cited
 
     def events_within(self, begin_wall_ns: int, end_wall_ns: int, region_prefix: str = "") -> Iterator[LedgerEvent]:
@@ -256,6 +286,7 @@ def _event_row(seq: int, event: LedgerEvent) -> dict[str, Any]:
         "level": event.level.value if event.level is not None else None,
         "deadline_wall_ns": event.deadline_wall_ns,
         "request_id": event.request_id,
+        "photographs": "\n".join(event.photographs),
     }
 
 
@@ -270,14 +301,19 @@ def _logged_event(row: Any) -> LoggedEvent:
         who=row["who"],
         role=row["role"],
         why=row["why"],
-        evidence=tuple(row["evidence"].split("\n")) if row["evidence"] else (),
+        evidence=_lines(row["evidence"]),
         subject=finding.subject if step is Step.OPENED else None,
         severity=Severity(row["severity"]) if row["severity"] else None,
         level=Level(row["level"]) if row["level"] else None,
         deadline_wall_ns=row["deadline_wall_ns"],
         request_id=row["request_id"],
+        photographs=_lines(row["photographs"]),
     )
     return LoggedEvent(row["seq"], event, finding)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n")) if text else ()
 
 
 def _command(row: Any) -> FindingCommand:

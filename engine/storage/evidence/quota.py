@@ -12,9 +12,9 @@ class Rank(IntEnum):
     BESIDE = 1
     """The good pictures of a camera whose latest is not ok: what its fault is compared with."""
     EXHIBIT = 2
-    """An exhibit that no open finding cites."""
+    """An exhibit, or a photograph of a claim, that no open finding cites."""
     PINNED = 3
-    """An exhibit that an open finding cites, or one that such an exhibit was compared with."""
+    """An exhibit or a photograph that an open finding cites, or an exhibit that such an exhibit was compared with."""
 
     @property
     def label(self) -> str:

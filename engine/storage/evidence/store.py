@@ -1,4 +1,4 @@
-"""Keeps evidence within a budget: the latest and last good keyframe of each camera, and the exhibits of faults.
+"""Keeps evidence within a budget: the latest and last good keyframe of each camera, exhibits of faults, photographs.
 
 A camera has up to three files: `ok`, the last that was ok while ok was announced; `good`, the last that was ok while
 something else was announced; `doubt`, the last that was not ok. A camera without a fault has only the first. So a fault
@@ -18,16 +18,19 @@ import structlog
 from engine.clock import wall_ns
 from engine.errors import StoreError
 from engine.model.keyframe import Keyframe
+from engine.model.photograph import PHOTOGRAPH_SUFFIX, photograph_name
 from engine.model.verdict import State, Verdict
 from engine.storage.evidence import keyframe_file
 from engine.storage.evidence.exhibits import Exhibit, Exhibits
 from engine.storage.evidence.keyframe_file import Facts
+from engine.storage.evidence.photographs import Photographs
 from engine.storage.evidence.quota import Quota, Rank
 from engine.storage.private_files import FILE_MODE, FOLDER_MODE, make_folder
 
 OK, GOOD, DOUBT = "ok", "good", "doubt"
 SLOTS = (OK, GOOD, DOUBT)
 EXHIBITS_FOLDER = "exhibits"
+PHOTOGRAPHS_FOLDER = "photographs"
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class EvidenceStore:
         self._pin_counts: dict[str, int] = {}
         self._pins: dict[str, _Pin] = {}
         self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
+        self._photographs = Photographs(folder / PHOTOGRAPHS_FOLDER)
         try:
             make_folder(folder)
             self._load()
@@ -180,8 +184,26 @@ class EvidenceStore:
         """
         return self._exhibits.get(sha256, camera_id)
 
+    def add_photograph(self, jpeg: bytes) -> str:
+        """Keep a photograph that came with a claim, durably; return its SHA-256, or an empty text if it does not fit
+        into the budget. It ranks as an exhibit. Raises OSError."""
+        if len(jpeg) > self._bytes_max:
+            return ""
+        with self._exhibit_lock:
+            digest = self._photographs.add(jpeg)
+            with self._lock:
+                name = photograph_name(digest)
+                self._quota.add(name, len(jpeg), Rank.PINNED if name in self._pin_counts else Rank.EXHIBIT)
+                self._make_room()
+                return digest if name in self._quota else ""
+
+    def get_photograph(self, sha256: str) -> bytes | None:
+        """Return a photograph as JPEG; None if it is not kept. Raises IntegrityError if its bits have changed."""
+        return self._photographs.get(sha256)
+
     def pin(self, digests: Iterable[str]) -> tuple[str, ...]:
-        """Pin exhibits that an open finding cites, once per call; return the digests that are not kept.
+        """Pin exhibits, or photographs by their `photograph_name`, that an open finding cites, once per call; return
+        those that are not kept.
 
         The good pictures that they were compared with are pinned too. The exhibit may be added later.
         """
@@ -270,7 +292,9 @@ class EvidenceStore:
     def _make_room(self) -> None:
         while (evicted := self._quota.evict(self._bytes_max)) is not None:
             name, rank = evicted
-            if rank in (Rank.EXHIBIT, Rank.PINNED):
+            if name.endswith(PHOTOGRAPH_SUFFIX):
+                self._photographs.remove(name.removesuffix(PHOTOGRAPH_SUFFIX))
+            elif rank in (Rank.EXHIBIT, Rank.PINNED):
                 self._exhibits.remove(name)
             else:
                 stem, _, slot = name.partition(".")
@@ -307,8 +331,12 @@ class EvidenceStore:
         for _, stem, slot, _ in files:
             if slot != DOUBT and self._newest[stem] != slot:
                 self._quota.move(_quota_name(stem, slot), Rank.BESIDE)
-        for exhibit in self._exhibits.clean_up():
-            self._quota.add(exhibit.sha256, exhibit.size_bytes, Rank.EXHIBIT)
+        proofs = [(file.kept_ns, file.sha256, file.size_bytes) for file in self._exhibits.clean_up()]
+        proofs += [
+            (file.kept_ns, photograph_name(file.sha256), file.size_bytes) for file in self._photographs.clean_up()
+        ]
+        for _, name, size in sorted(proofs):
+            self._quota.add(name, size, Rank.EXHIBIT)
 
 
 def path_of(folder: Path, camera_id: str, slot: str) -> Path:

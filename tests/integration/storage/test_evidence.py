@@ -132,7 +132,7 @@ def test_evidence_is_held_while_its_finding_is_open(tmp_path: Path) -> None:
     first, second, third = (
         evidence.add_exhibit(keyframe(os.urandom(100), 1), verdict(FAULT, FAULT, 1))[0] for _ in range(3)
     )
-    pins = EvidenceRetention(evidence, {7: [first, first]})
+    pins = EvidenceRetention(evidence, {7: [first, first]}, lambda _: ())
     pins.update(
         committed(
             LedgerEvent(8, 1, Step.OPENED, 1, "engine", evidence=(first, second)),

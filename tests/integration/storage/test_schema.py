@@ -148,6 +148,29 @@ def test_a_file_of_version_1_opens_after_an_upgrade_and_keeps_what_it_has(tmp_pa
     store.close()
 
 
+def test_claims_of_before_have_no_photographs(database_url: str) -> None:
+    store = Store.open(database_url)
+    finding = Finding(1, Subject("a", "covered"), FindingState.OPEN, Severity.BLIND, Level.CITY, 7, 5, 5)
+    event = LedgerEvent(1, 1, Step.OPENED, 5, "engine", evidence=("e" * 64,), subject=finding.subject)
+    engine = connect(parse_url(database_url))
+    with write_transaction(engine) as connection:
+        append(connection, [LedgerEntry(event, finding)])
+        connection.execute(sa.text("ALTER TABLE finding_events DROP COLUMN photographs"))
+    store.close()
+    engine.dispose()
+    set_revision(database_url, _before("photographs"))
+    with pytest.raises(StoreError, match="patrol db upgrade"):
+        Store.open(database_url)
+    (step,) = schema.plan(database_url).steps
+    assert (step.name, step.rows) == ("schema 0011", 0)
+    schema.upgrade(database_url)
+    assert differences(database_url) == []
+    store = Store.open(database_url)
+    assert store.findings.events_of(1) == (event,)
+    assert store.findings.cited() == {1: ("e" * 64,)}
+    store.close()
+
+
 def test_findings_of_before_get_the_name_of_their_camera_and_their_ranks(database_url: str) -> None:
     store = Store.open(database_url)
     store.registry.upsert([Camera("a", "rtsp://h/1", name="烹饪间", region="130102", key_point=KeyPoint.COOKING)])
@@ -163,6 +186,7 @@ def test_findings_of_before_get_the_name_of_their_camera_and_their_ranks(databas
         # back to how the tables were
         connection.execute(sa.text("DROP TABLE kpi_hours"))
         connection.execute(sa.text("ALTER TABLE cameras DROP COLUMN sealed_url"))
+        connection.execute(sa.text("ALTER TABLE finding_events DROP COLUMN photographs"))
         for index in ("open_time", "deadline", "severity", "level"):
             connection.execute(sa.text(f"DROP INDEX findings_by_{index}"))
         for column in ("camera_name", "key_point", "severity_rank", "level_rank"):

@@ -1,9 +1,12 @@
 """The API over HTTP: every call, errors, tokens, watches and pictures, in front of a real gRPC server."""
 
+import base64
 import gzip
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,6 +170,57 @@ def test_bodies_are_bounded(world: World, tmp_path: Path) -> None:
         reply = http.post("/v1/cameras:import", content=b"\n".join([row] * 5000), headers=lines)
         assert (reply.status_code, "web.import_bytes_max" in reply.text) == (413, True)
     assert "q" not in world.served.hub.registry.cameras
+
+
+def test_photographs_may_be_larger_and_only_a_few_claims_with_them_at_once(world: World) -> None:
+    file = b"\xff\xd8" + bytes(4_999_998)
+    digest = hashlib.sha256(file).hexdigest()
+    finding = world.served.hub.ledger.open(world.served.hub.registry.cameras["c1"]).finding_id
+    body = {"photographs": [base64.b64encode(file).decode()] * 3}
+    with world.http() as http:
+        assert http.post(f"/v1/findings/{finding}:claim", json=body).status_code == 200
+        shown = http.get(f"/v1/findings/{finding}/photographs/{digest}.jpg")
+        assert (shown.content, shown.headers["content-type"]) == (file, "image/jpeg")
+        assert not {"patrol-verdict", "patrol-arrival-time", "last-modified"} & set(shown.headers)
+        etag = {"If-None-Match": shown.headers["etag"]}
+        assert http.get(f"/v1/findings/{finding}/photographs/{digest}.jpg", headers=etag).status_code == 304
+        other = http.get(f"/v1/findings/{finding}/photographs/{'0' * 64}.jpg")
+        assert (other.status_code, reason(other)) == (404, "RESOURCE_NOT_FOUND")
+        beyond = {"photographs": [*body["photographs"], body["photographs"][0][:400_000]]}
+        reply = http.post(f"/v1/findings/{finding}:claim", json=beyond)
+        assert (reply.status_code, reason(reply)) == (413, "BODY_TOO_LARGE")
+        reply = http.post(f"/v1/findings/{finding}:acknowledge", json={"why": "x" * 2_000_000})
+        assert reply.status_code == 413, "other calls are bounded as before"
+
+
+def test_claims_with_photographs_wait_for_their_turn_outside(world: World) -> None:
+    slow, go_on = threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b'{"photographs": ["' + b"A" * 100_000
+        slow.set()
+        assert go_on.wait(10)
+        yield b'"]}'
+
+    headers = {"Content-Type": "application/json"}
+    with (
+        gateway(world.served.address, body_bytes_max=65_536, uploads_max=1) as address,
+        caller(address, world.tokens["admin"]) as http,
+        caller(address, world.tokens["admin"]) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first = pool.submit(lambda: http.post("/v1/findings/1:claim", content=pieces(), headers=headers))
+        assert slow.wait(10)
+        large = {"photographs": ["A" * 100_000]}
+        refused = wait_until(
+            lambda: reply if (reply := other.post("/v1/findings/1:claim", json=large)).status_code == 503 else None
+        )
+        assert (reason(refused), refused.headers["retry-after"]) == ("TOO_MANY_UPLOADS", "1")
+        assert other.post("/v1/findings/1:acknowledge", json={}).status_code in (200, 400), "small ones go on"
+        assert 'patrol_web_refused_total{kind="uploads"}' in other.get("/metrics").text
+        go_on.set()
+        assert first.result(20).status_code in (200, 400)
+        assert other.post("/v1/findings/1:claim", json=large).status_code in (200, 400), "its place is given back"
 
 
 def test_an_import_of_many_lines(world: World) -> None:

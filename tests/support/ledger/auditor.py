@@ -80,7 +80,7 @@ class Auditor:
         record = self.records.setdefault(event.finding_id, FindingRecord())
         if event.number != len(record.events) + 1:
             raise AuditError(f"event {event.number} of finding {event.finding_id} after {len(record.events)} of them")
-        if record.events and record.ended:
+        if record.events and record.ended and event.step is not Step.REOPENED:
             raise AuditError(f"{event.step} after finding {event.finding_id} ended")
         if record.events and event.at_wall_ns < record.events[-1].at_wall_ns:
             raise AuditError(f"the events of finding {event.finding_id} go back in time")
@@ -100,6 +100,8 @@ class Auditor:
             record.observations, record.claimed_ns = [], now_ns
         elif event.step is Step.RECHECK_FAILED:
             record.observations = None
+        elif event.step is Step.REOPENED and record.observations is not None:
+            record.observations, record.claimed_ns = [], now_ns
         record.decided = record.ended and actor is not ENGINE
 
     def decided(self) -> dict[str, set[str]]:
@@ -156,12 +158,26 @@ class Auditor:
                 observations = record.observations or []
                 if observations.count(False) <= self.recheck_m - self.recheck_n:
                     raise AuditError(f"a re-check failed with observations {observations}")
+            case Step.REOPENED:
+                self._reopening(record, event, before, now_ns, actor)
             case Step.CLOSED | Step.DISMISSED if actor is ENGINE:
                 if event.step is Step.DISMISSED or before is not Step.RECHECK_PASSED:
                     raise AuditError(f"the engine ended finding {event.finding_id} without a re-check that passed")
             case Step.CLOSED | Step.DISMISSED | Step.SUPERVISED if actor is not ENGINE:
                 if not actor.role.includes(Role.OPERATOR) or not event.why:
                     raise AuditError(f"{actor.name} ({actor.role}) did {event.step}, because {event.why!r}")
+
+    def _reopening(
+        self, record: FindingRecord, event: LedgerEvent, before: Step | None, now_ns: int, actor: Actor
+    ) -> None:
+        if before is not Step.DISMISSED or not actor.role.includes(Role.OPERATOR) or not event.why:
+            raise AuditError(f"{actor.name} ({actor.role}) reopened a finding after {before}, because {event.why!r}")
+        if now_ns - record.events[-1].at_wall_ns > self.policy.reopen_hours * 3600 * 10**9:
+            raise AuditError(f"finding {event.finding_id} was reopened too late")
+        subject = record.events[0].subject
+        assert subject is not None
+        if any(not other.ended and other.family == record.family for other in self.by_camera[subject.camera_id]):
+            raise AuditError(f"finding {event.finding_id} was reopened beside another of {record.family}")
 
     def _opening(self, event: LedgerEvent) -> None:
         verdict, subject = self.verdict, event.subject

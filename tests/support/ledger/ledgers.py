@@ -8,7 +8,7 @@ from engine.ledger.invariants import check_invariants
 from engine.ledger.projection import replay
 from engine.model.access import Actor, Role
 from engine.model.camera import Camera
-from engine.model.findings import Finding, FindingCommand, LedgerEvent, RecordedEvent, Step
+from engine.model.findings import Finding, FindingCommand, FindingState, LedgerEvent, RecordedEvent, Step
 from engine.model.verdict import Cause, FaultKind, State, Verdict
 
 MINUTE = 60 * 10**9
@@ -108,7 +108,8 @@ class LedgerHarness:
         """Replace the ledger by one made from the log."""
         findings = [finding for finding in replay(self.log).values() if not finding.state.ended]
         next_id = max((event.finding_id for event in self.log), default=0) + 1
-        self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id)
+        dismissed = [finding for finding in replay(self.log).values() if finding.state is FindingState.DISMISSED]
+        self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id, dismissed=dismissed)
         check_invariants(self.ledger)
 
     def configure(self, **changes: Any) -> None:

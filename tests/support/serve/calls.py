@@ -1,5 +1,6 @@
 """Lists every method of the API with a valid request, and sends requests to it, valid or not."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
@@ -28,6 +29,7 @@ FILES = [
     pictures_pb2, scheduler_pb2, stories_pb2, verdicts_pb2,
 ]  # fmt: skip
 CAMERA = "cameras/c1"
+PHOTOGRAPH = b"\xff\xd8\xff\xd9"
 FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
 
 
@@ -103,9 +105,10 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "FindingService/ListFindingEvents": {"parent": "findings/1"},
     "FindingService/AcknowledgeFinding": {"name": "findings/1"},
-    "FindingService/ClaimFinding": {"name": "findings/1", "why": "cleaned"},
+    "FindingService/ClaimFinding": {"name": "findings/1", "why": "cleaned", "photographs": [PHOTOGRAPH]},
     "FindingService/CloseFinding": {"name": "findings/2", "why": "seen on site"},
     "FindingService/DismissFinding": {"name": "findings/3", "why": "a test"},
+    "FindingService/ReopenFinding": {"name": "findings/3", "why": "it is a fault after all"},
     "FindingService/SuperviseFinding": {"name": "findings/4", "why": "again"},
     "FindingService/WatchFindings": {"filter": {"region_prefix": "13", "query": "一中"}},
     "FindingService/SummarizeFindings": {"filter": {"region_prefix": "13"}, "group_by": ["county,severity", "state"]},
@@ -119,6 +122,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "language_code": "en",
     },
     "FindingService/GetFindingPicture": {"name": "findings/1"},
+    "FindingService/MarkViewing": {"name": "findings/1", "viewing": True},
+    "FindingService/ListViewers": {"names": ["findings/1", "findings/99"]},
+    "FindingService/GetFindingPhotograph": {"name": "findings/1", "sha256": hashlib.sha256(PHOTOGRAPH).hexdigest()},
     "SchedulerService/GetSchedulerStatus": {},
     "SchedulerService/GetCameraPlan": {"camera": CAMERA},
     "PatrolService/GetCameraStory": {"camera": CAMERA},

@@ -1,9 +1,12 @@
-"""Pictures of the fake hub: camera c1 has one, and the cameras named so are busy or damaged."""
+"""Pictures of the fake hub: camera c1 has one, and the cameras named so are busy or damaged. Photographs in memory."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
-from engine.errors import IntegrityError, NotFoundError, UnavailableError
+from engine.errors import IntegrityError, InvalidArgumentError, NotFoundError, UnavailableError
 from engine.model.findings import Finding, LedgerEvent
+from engine.model.photograph import Photograph, photograph_etag
 from engine.model.picture import FindingPicture, RenderedPicture, etag_of, names_etag
 
 VISIT_ID, ARRIVAL_NS = 9, 8
@@ -58,3 +61,27 @@ class Pictures:
             return RenderedPicture(b"", 0, 0, visit_id, ARRIVAL_NS, etag, True)
         jpeg = b"\xff\xd8".ljust(self.jpeg_bytes)
         return RenderedPicture(jpeg, side_px_max or 640, 480, visit_id, ARRIVAL_NS, etag)
+
+
+class Photographs:
+    """Implements PhotographPort: keeps files as they come, and refuses those that begin with `bad`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    @asynccontextmanager
+    async def kept(self, files: Sequence[bytes]) -> AsyncGenerator[tuple[str, ...], None]:
+        for index, content in enumerate(files):
+            if content.startswith(b"bad"):
+                raise InvalidArgumentError(f"photographs[{index}]", "the file is no JPEG and no PNG; send one of these")
+        digests = tuple(hashlib.sha256(content).hexdigest() for content in files)
+        self.files.update(zip(digests, files, strict=True))
+        yield digests
+
+    async def photograph(self, sha256: str, if_none_match: str) -> Photograph | None:
+        content, etag = self.files.get(sha256), photograph_etag(sha256)
+        if content is None:
+            return None
+        if names_etag(if_none_match, etag):
+            return Photograph(b"", 0, 0, etag, not_modified=True)
+        return Photograph(content, 640, 480, etag)

@@ -16,6 +16,7 @@ from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
 from engine.hub.services.canteens import CanteenService
+from engine.hub.services.viewers import Viewers
 from engine.hub.uplink_owners import on_foreign_uplinks
 from engine.hub.verdict_log import VerdictLog
 from engine.interchange.regions import hebei
@@ -60,7 +61,7 @@ from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
 from tests.support.serve.kpis import Kpis
-from tests.support.serve.pictures import Pictures
+from tests.support.serve.pictures import Photographs, Pictures
 
 MINUTE_NS = 60 * 1_000_000_000
 VERDICT = Verdict(
@@ -119,17 +120,32 @@ class Ledger:
     async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
         return tuple(entry.event for entry in self.log if entry.event.finding_id == finding_id)
 
+    async def check(self, command: FindingCommand, actor: Actor) -> Finding | None:
+        if self.all[command.finding_id].state.ended:
+            raise StateError(f"finding {command.finding_id} is {self.all[command.finding_id].state}")
+        return None
+
     async def act(self, command: FindingCommand, actor: Actor) -> Finding:
         finding = self.all[command.finding_id]
         if command.expected_number not in (0, finding.number):
             raise ConflictError(f"finding {finding.finding_id} has moved on to event {finding.number}")
-        if finding.state.ended:
+        if finding.state.ended is not (command.step is Step.REOPENED):
             raise StateError(f"finding {finding.finding_id} is {finding.state}")
-        state = FindingState.RECTIFIED if command.step is Step.CLAIMED else FindingState(command.step.value)
+        special = {Step.CLAIMED: FindingState.RECTIFIED, Step.REOPENED: finding.standing}
+        state = special.get(command.step) or FindingState(command.step.value)
         after = replace(finding, state=state, number=finding.number + 1, changed_wall_ns=wall_ns())
         self._put(
             after,
-            LedgerEvent(finding.finding_id, after.number, command.step, wall_ns(), actor.name, actor.role, command.why),
+            LedgerEvent(
+                finding.finding_id,
+                after.number,
+                command.step,
+                wall_ns(),
+                actor.name,
+                actor.role,
+                command.why,
+                photographs=command.photographs,
+            ),
         )
         return after
 
@@ -185,6 +201,8 @@ class FakeHub:
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
         self.pictures = Pictures()
+        self.photographs = Photographs()
+        self.viewers = Viewers()
         self.digests = Digests(self.registry)
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Broadcast[PublishedVerdict] | None = None

@@ -2,8 +2,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from engine.errors import IntegrityError, UnavailableError
-from engine.hub.keyframes.render_jobs import RENDERS_MAX, RenderJobs
+from engine.errors import DecodeError, IntegrityError, UnavailableError
+from engine.hub.keyframes.render_jobs import RENDERS_MAX, RenderJobs, photograph_refused
 from engine.model.picture import RenderedPicture
 from engine.worker.wire import Failed
 
@@ -21,6 +21,19 @@ def test_a_keyframe_that_gives_no_picture_is_data_loss() -> None:
     jobs.finish(jobs.start("w1", answer), Failed("damaged", "no picture"))
     with pytest.raises(IntegrityError, match="gives no picture"):
         answer.result(0)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_callers_file_that_gives_no_picture_is_the_callers_error(is_lost: bool) -> None:
+    jobs, answer = RenderJobs(), Future[RenderedPicture]()
+    number = jobs.start("w1", answer, photograph_refused)
+    if is_lost:
+        jobs.worker_lost("w1", too_costly_job=number)
+    else:
+        jobs.finish(number, Failed("too_costly", "300 scans"))
+    with pytest.raises(DecodeError) as caught:
+        answer.result(0)
+    assert caught.value.reason == "too_costly"
 
 
 def test_renders_of_a_lost_worker_may_be_tried_again() -> None:

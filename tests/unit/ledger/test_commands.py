@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from engine.errors import ConflictError, DeniedError, ErrorReason, InvalidArgumentError, LedgerError, StateError
-from engine.ledger.commands import ROLES
+from engine.ledger.commands import ROLES, check_command
 from engine.ledger.projection import apply, replay
 from engine.ledger.requests import REQUESTS_MAX
 from engine.model.access import ENGINE, Actor
 from engine.model.faults import severity as severity_of_kinds
-from engine.model.findings import FindingState, LedgerEvent, Step
+from engine.model.findings import FindingCommand, FindingState, LedgerEvent, Step
 from engine.model.verdict import FaultKind
 from tests.support.ledger.ledgers import INSPECTOR, OPERATOR, VIEWER, LedgerHarness
 
@@ -32,6 +32,7 @@ def harness() -> LedgerHarness:
         (Step.SUPERVISED, INSPECTOR),
         (Step.CLOSED, INSPECTOR),
         (Step.DISMISSED, INSPECTOR),
+        (Step.REOPENED, INSPECTOR),
     ],
 )
 def test_a_role_that_is_too_low_is_told_which_it_takes(harness: LedgerHarness, step: Step, actor: Actor) -> None:
@@ -44,6 +45,12 @@ def test_a_role_that_is_too_low_is_told_which_it_takes(harness: LedgerHarness, s
 def test_a_decision_without_a_reason_is_none(harness: LedgerHarness, step: Step) -> None:
     with pytest.raises(InvalidArgumentError, match="why: is empty"):
         harness.act(step, OPERATOR, why="  ")
+
+
+@pytest.mark.parametrize("step", sorted(set(ROLES) - {Step.CLAIMED}))
+def test_photographs_come_with_claims_only(step: Step) -> None:
+    with pytest.raises(InvalidArgumentError, match="photographs: come with a claim"):
+        check_command(FindingCommand(1, step, "why", photographs=("0" * 64,)), OPERATOR)
 
 
 @pytest.mark.parametrize("step", sorted(set(Step) - set(ROLES)))
