@@ -129,6 +129,7 @@ def test_the_figures_that_decided_are_chosen() -> None:
 def test_every_text_in_code_has_its_chinese() -> None:
     texts = {rule.words for rules in RULES.values() for rule in rules}
     texts |= {*REASONS.values(), *(action.done for action in ACTIONS.values())}
+    texts |= {action.usual_reason for action in ACTIONS.values() if action.usual_reason}
     texts |= {
         "is empty; choose a reason or write one, the ledger keeps it",
         "is empty; mark at least one finding of the list",

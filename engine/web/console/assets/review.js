@@ -17,6 +17,20 @@ async function load(url) {
   return reply.text();
 }
 
+// Others see who has a finding open. A mark ends by itself after a minute.
+let shown = "";
+function leave(next) {
+  if (shown && shown !== next) {
+    const form = new FormData();
+    form.append("form_token", document.querySelector('meta[name="form-token"]').content);
+    form.append("finding", shown);
+    form.append("left", "1");
+    navigator.sendBeacon(`${document.querySelector('meta[name="patrol-root"]').content}/review/viewing`, form);
+  }
+  shown = next;
+}
+window.addEventListener("pagehide", () => leave(""));
+
 // The next part, and its three pictures, which the browser keeps.
 function fetchAhead() {
   const link = find("j");
@@ -67,6 +81,7 @@ function prepare() {
     box.querySelector(".tiles").style.opacity = strength / 100;
     box.querySelector(".tiles-switch").checked = isMapShown;
   }
+  leave(box.querySelector("#review-viewers")?.dataset.finding ?? "");
   fetchAhead();
 }
 
@@ -128,9 +143,9 @@ document.addEventListener("toggle", (event) => {
   }
 }, true);
 // After an action: the next finding, or this one with the reason why nothing was done.
-document.addEventListener("htmx:afterSwap", () => {
+document.addEventListener("htmx:afterSwap", (event) => {
   const box = part();
-  if (!box) return;
+  if (!box || !event.detail.requestConfig?.path.endsWith("/review/act")) return;
   fetched.clear();
   if (box.dataset.url !== location.pathname + location.search) history.pushState({ review: true }, "", box.dataset.url);
   prepare();

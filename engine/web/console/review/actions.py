@@ -14,6 +14,7 @@ from patrol.v1.findings_pb2 import (
     ClaimFindingRequest,
     DismissFindingRequest,
     FindingState,
+    ReopenFindingRequest,
     SuperviseFindingRequest,
 )
 
@@ -23,7 +24,10 @@ _ENDED = (FindingState.FINDING_STATE_CLOSED, FindingState.FINDING_STATE_DISMISSE
 
 @dataclass(frozen=True)
 class ReviewAction:
-    """`key`: of the keyboard. `role`: the least that may. `done`: English text of its success, with `%(number)s`."""
+    """`key`: of the keyboard. `role`: the least that may. `done`: English text of its success, with `%(number)s`.
+
+    `usual_reason`: English text of the reason where the form has none.
+    """
 
     name: str
     key: str
@@ -31,10 +35,11 @@ class ReviewAction:
     request: type[Message]
     needs_reason: bool
     done: str
+    usual_reason: str = ""
 
     def is_open_to(self, page: Page, finding: Any) -> bool:
-        """Whether its button is shown; the engine decides."""
-        if finding.state in _ENDED or not page.may(self.role):
+        """Whether its button is shown beside the finding; the engine decides. Undo is offered by the notice."""
+        if finding.state in _ENDED or self.name == "reopen" or not page.may(self.role):
             return False
         if self.name == "acknowledge":
             return bool(finding.state != FindingState.FINDING_STATE_ACKNOWLEDGED)
@@ -48,6 +53,15 @@ ACTIONS: Mapping[str, ReviewAction] = {
         ReviewAction("claim", "c", "inspector", ClaimFindingRequest, False, "Claimed no. %(number)s as put right."),
         ReviewAction("dismiss", "x", "inspector", DismissFindingRequest, True, "Dismissed no. %(number)s."),
         ReviewAction("supervise", "s", "operator", SuperviseFindingRequest, True, "No. %(number)s is supervised now."),
+        ReviewAction(
+            "reopen",
+            "z",
+            "operator",
+            ReopenFindingRequest,
+            True,
+            "No. %(number)s is open again.",
+            usual_reason="The dismissal was a mistake, undone in the review",
+        ),
     )
 }
 REASONS: Mapping[str, str] = {
@@ -65,7 +79,7 @@ def asked_why(page: Page, action: ReviewAction) -> str:
     written = forms.text(page.form, "why", WHY_CHARS_MAX)
     chosen = forms.choice(page.form, "reason", REASONS)
     parts = [page.text(REASONS[chosen])] if chosen and chosen != "other" else []
-    why = page.text(": ").join([*parts, written] if written else parts)
+    why = page.text(": ").join([*parts, written] if written else parts) or page.text(action.usual_reason)
     if action.needs_reason and not why:
         raise InvalidArgumentError("why", page.text("is empty; choose a reason or write one, the ledger keeps it"))
     if len(why) > WHY_CHARS_MAX:

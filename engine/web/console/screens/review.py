@@ -19,6 +19,7 @@ from patrol.v1.findings_pb2 import (
     BatchDismissFindingsRequest,
     FindingTarget,
     GetFindingRequest,
+    MarkViewingRequest,
 )
 
 BATCH_MAX = 200
@@ -28,10 +29,11 @@ _BATCHES = {"acknowledge": BatchAcknowledgeFindingsRequest, "dismiss": BatchDism
 
 
 async def show(page: Page) -> Response:
-    """Show `?finding=NUMBER`, or the first of the queue. `?done=ACTION&number=NUMBER` says what was done before."""
+    """Show `?finding=NUMBER`, or the first of the queue; `?done=ACTION&number=NUMBER&event=NUMBER` was done before."""
     wanted = QueueFilter.of(page.query)
     done = forms.choice(page.query, "done", ACTIONS)
-    notice = _done(page, ACTIONS[done], forms.number(page.query, "number")) if done else None
+    number, event = forms.number(page.query, "number"), forms.number(page.query, "event")
+    notice = _done(page, ACTIONS[done], number, event) if done else None
     if not page.query.get("finding"):
         queue = await read_queue(page, wanted)
         return await _finding_page(page, wanted, queue, queue.first, notice)
@@ -60,12 +62,19 @@ async def act(page: Page) -> Response:
             raise
         return await _refused(page, wanted, name, expected, error)
     queue = await read_queue(page, wanted)
-    following = queue.after(after) or queue.first
+    following = after if action.name == "reopen" else queue.after(after) or queue.first
     number = int(names.finding_number(name))
     if not page.is_part:
         shown = names.finding_number(following.name) if following is not None else ""
-        return page.go_to("/review", finding=shown, done=action.name, number=number, **wanted.query())
-    return await _finding_page(page, wanted, queue, following, _done(page, action, number))
+        done = {"done": action.name, "number": number, "event": after.number}
+        return page.go_to("/review", finding=shown, **done, **wanted.query())
+    return await _finding_page(page, wanted, queue, following, _done(page, action, number, after.number))
+
+
+async def mark_viewing(page: Page) -> Response:
+    """Say that the user has a finding open, or with `left=1` no longer, and show who else has."""
+    name, left = names.asked_finding(page.form), bool(forms.text(page.form, "left", 1))
+    return await page.render("review_viewers.html.jinja", others=await _others(page, name, not left))
 
 
 async def show_list(page: Page) -> Response:
@@ -122,6 +131,8 @@ async def _finding_page(
             "open_actions": {name for name, action in ACTIONS.items() if action.is_open_to(page, finding)},
             "reasons": REASONS,
             "why_chars_max": WHY_CHARS_MAX,
+            # A part may be fetched ahead of its time: the browser says when it is shown.
+            "others": [] if page.is_part else await _others(page, finding.name),
         }
     template = "review_part.html.jinja" if page.is_part else "review.html.jinja"
     return await page.render(template, status, **values, **_filter_values(page, wanted))
@@ -133,8 +144,16 @@ def _filter_values(page: Page, wanted: QueueFilter) -> dict[str, Any]:
     return {"wanted": wanted, "query": wanted.query(), "regions": regions, "levels": LEVELS, "kinds": (*KINDS, OFFLINE)}
 
 
-def _done(page: Page, action: ReviewAction, number: int) -> dict[str, Any]:
-    return {"kind": "done", "text": page.text(action.done, number=number), "number": number}
+async def _others(page: Page, name: str, viewing: bool = True) -> list[str]:
+    """Mark a finding as open, or not, and return who else has it open."""
+    reply = await page.call(MarkViewingRequest(name=name, viewing=viewing))
+    return [viewer.display_name for viewer in reply.viewers if viewer.display_name != page.caller.display_name]
+
+
+def _done(page: Page, action: ReviewAction, number: int, event: int) -> dict[str, Any]:
+    """Return what says that an action was done. `undo`: number of its event if the user may undo it, else 0."""
+    undo = event if action.name == "dismiss" and page.may("operator") else 0
+    return {"kind": "done", "text": page.text(action.done, number=number), "number": number, "undo": undo}
 
 
 def _target(value: Any) -> FindingTarget:
@@ -161,6 +180,7 @@ SCREEN = Screen(
     (
         Action("/review", show, "review"),
         Action("/review/act", act, "review-act", "POST"),
+        Action("/review/viewing", mark_viewing, "review-viewing", "POST"),
         Action("/review/list", show_list, "review-list"),
         Action("/review/batch", act_on_several, "review-batch", "POST"),
     ),

@@ -167,7 +167,10 @@ def test_an_action_goes_on_to_the_next_and_acts_once(world: World) -> None:
         reply = wang.post("/review/act", fields(first, "acknowledge"), seen_on="/review")
         assert reply.status_code == 303, reply.text
         target = reply.headers["location"]
-        assert target == f"/console/review?finding={second.finding_id}&done=acknowledge&number={first.finding_id}"
+        assert target == (
+            f"/console/review?finding={second.finding_id}&done=acknowledge&number={first.finding_id}"
+            f"&event={first.number + 1}"
+        )
     text = wang.get(target.removeprefix("/console")).text
     assert f"Acknowledged no. {first.finding_id}." in text
     assert "not in the queue" in place(wang.get(f"/review?finding={first.finding_id}").text)
@@ -233,6 +236,49 @@ def test_a_hostile_reason_is_text_and_one_that_is_too_long_is_refused(world: Wor
     assert world.events(finding)[-1].why == f"Cleaning or maintenance was under way: {HOSTILE}"
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}%(x)s" in text
+
+
+def test_an_operator_undoes_a_dismissal_once_and_nobody_else_may(world: World) -> None:
+    finding = world.one()
+    boss, wang = world.users["boss"], world.users["wang"]
+    reply = boss.post("/review/act", fields(finding, "dismiss", why="no fault"), seen_on="/review")
+    text = boss.get(reply.headers["location"].removeprefix("/console")).text
+    assert f"Dismissed no. {finding.finding_id}." in text
+    assert 'data-key="z"' in text
+    assert 'data-key="z"' not in wang.get(reply.headers["location"].removeprefix("/console")).text
+    undo = fields(finding, "reopen", number=finding.number + 1)
+    assert wang.post("/review/act", undo, seen_on="/review").status_code == 403
+    for _ in range(2):
+        reply = boss.post("/review/act", undo, seen_on="/review")
+        assert reply.headers["location"].startswith(f"/console/review?finding={finding.finding_id}&done=reopen")
+    late = {**undo, "number": finding.number + 2, "request_id": "late"}
+    refused = boss.post("/review/act", late, seen_on="/review")
+    assert (refused.status_code, "only a finding that was dismissed" in refused.text) == (400, True)
+    assert [event.step for event in world.events(finding)][-2:] == [Step.DISMISSED, Step.REOPENED]
+    assert world.events(finding)[-1].why == "The dismissal was a mistake, undone in the review"
+    assert finding.finding_id in {other.finding_id for other in world.waiting()}
+
+
+def test_who_else_has_a_finding_open_is_shown_until_they_leave(world: World) -> None:
+    finding = world.one()
+    li, wang = world.users["li"], world.users["wang"]
+    path, mark = f"/review?finding={finding.finding_id}", {"finding": finding.finding_id}
+
+    def others(text: str) -> set[str]:
+        found = re.search(r"also open: ([^<]*)<", text)
+        return set(found[1].split(", ")) if found is not None else set()
+
+    li.get(path)
+    assert "li" in others(wang.get(path).text)
+    seen_by_li = others(li.post("/review/viewing", mark, seen_on="/review").text)
+    assert "wang" in seen_by_li
+    assert "li" not in seen_by_li, "li knows"
+    li.post("/review/viewing", {**mark, "left": "1"}, seen_on="/review")
+    assert "li" not in others(wang.post("/review/viewing", mark, seen_on="/review").text)
+    li.http.get(f"/console{path}", headers={"HX-Request": "true"})  # fetched ahead of its time, and perhaps never shown
+    assert "li" not in others(wang.post("/review/viewing", mark, seen_on="/review").text)
+    foreign = {"finding": world.one(HERE).finding_id}
+    assert world.users["neighbour"].post("/review/viewing", foreign, seen_on="/review").status_code == 404
 
 
 def test_a_countys_token_has_its_county_only(world: World) -> None:
@@ -318,6 +364,11 @@ def test_a_reviewer_decides_with_the_keyboard_alone(world: World) -> None:
         page.keyboard.type("wet floor")
         page.keyboard.press("Enter")
         expect(third)
+        page.keyboard.press("z")
+        expect(second)
+        assert "is open again" in page.locator(".review-done").inner_text()
+        page.keyboard.press("j")
+        expect(third)
         page.keyboard.press("s")
         page.keyboard.type("third time")
         page.keyboard.press("Enter")
@@ -325,6 +376,6 @@ def test_a_reviewer_decides_with_the_keyboard_alone(world: World) -> None:
         page.go_back()
         expect(third)
     assert world.events(first)[-1].step is Step.ACKNOWLEDGED
-    assert world.events(second)[-1].step is Step.DISMISSED
-    assert world.events(second)[-1].why == "The picture is as it should be: wet floor"
+    assert [event.step for event in world.events(second)][-2:] == [Step.DISMISSED, Step.REOPENED]
+    assert world.events(second)[-2].why == "The picture is as it should be: wet floor"
     assert (world.events(third)[-1].step, world.events(third)[-1].why) == (Step.SUPERVISED, "third time")
