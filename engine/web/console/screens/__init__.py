@@ -1,14 +1,14 @@
 """The screens of the console, in the order of the navigation: today, wall, review, ledger, KPIs, spot checks, registry,
-scheduler, access. Those without an entry (pictures, camera) come last.
+scheduler, access. Those without an entry come last.
 """
 
-from engine.web.console.screens import access, configuration, ledger, pictures, scheduler, spot_checks, today, wall
+from engine.web.console.screens import access, configuration, pictures, review, scheduler, today, wall
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
     wall.SCREEN,
-    spot_checks.SCREEN,
+    review.SCREEN,
     scheduler.SCREEN,
     access.SCREEN,
     configuration.SCREEN,
