@@ -2,10 +2,13 @@
 scheduler, access. Those without an entry (pictures, camera) come last.
 """
 
-from engine.web.console.screens import pictures, today
+from engine.web.console.screens import camera, canteen, pictures, registry, today
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
+    registry.SCREEN,
     pictures.SCREEN,
+    camera.SCREEN,
+    canteen.SCREEN,
 )

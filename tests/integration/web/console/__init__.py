@@ -1,0 +1,1 @@
+"""Screens of the web console, in front of real servers."""
