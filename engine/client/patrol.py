@@ -55,7 +55,6 @@ from patrol.v1 import (
     cameras_pb2_grpc,
     patrol_pb2,
     scheduler_pb2,
-    scheduler_pb2_grpc,
     stories_pb2,
 )
 
@@ -117,7 +116,6 @@ class PatrolClient(EngineCalls):
     ) -> None:
         super().__init__(Channel(address, token, ca, timeout_s, certificate))
         self._cameras = cameras_pb2_grpc.CameraServiceStub(self._channel.grpc_channel)
-        self._scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._channel.grpc_channel)
         self.findings = FindingClient(self._channel)
         self.canteens = CanteenClient(self._channel)
         self.access = AccessClient(self._channel)

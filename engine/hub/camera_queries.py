@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.interchange.platform_claims import disagrees
 from engine.model.camera import Camera
 from engine.model.packed.verdict import PackedVerdict, Shape, score, visit_and_since
 from engine.model.registry import CameraConditions, CameraCount, CameraCursor, CameraOrder, CameraQuery
@@ -41,10 +42,20 @@ def matching(
         places = [n for n, verdict in enumerate(packed) if verdict is not None and id(verdict.shape) in met]
         if of_time:
             places = [n for n in places if _time_matches(packed[n], where)]
+    if where.platform_disagrees:
+        places = [
+            n
+            for n in places
+            if (camera := cameras.get(ids[n])) is not None and disagrees(camera, _announced(latest.get(ids[n])))
+        ]
     if where.push is None and where.enabled is None and not where.key_points and not where.text:
         return list(places)
     text = where.text.casefold()
     return [n for n in places if (camera := cameras.get(ids[n])) is not None and _camera_matches(camera, where, text)]
+
+
+def _announced(packed: PackedVerdict | None) -> State | None:
+    return None if packed is None else packed.shape.key.announced
 
 
 def _shape_matches(shape: Shape, state: State | None, where: CameraConditions) -> bool:

@@ -8,13 +8,12 @@ from typing import TypeVar
 
 from engine import __version__
 from engine.clock import monotonic_ns, wall_ns
-from engine.config import loads
-from engine.errors import ConfigError, ErrorReason, NotFoundError, RegistryError, UnavailableError
+from engine.errors import ErrorReason, NotFoundError, RegistryError, UnavailableError
 from engine.feed.camera_url import check_url, is_file
 from engine.hub.catalog import Catalog
-from engine.hub.configuration import REQUEST
 from engine.hub.keyframes.pipeline import Storage
 from engine.hub.services.canteens import CanteenService
+from engine.hub.services.configurations import ConfigurationService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
@@ -28,7 +27,6 @@ from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
-from engine.model.config_report import ConfigReport
 from engine.model.engine_status import EngineStatus
 from engine.model.registry import (
     CameraCount,
@@ -100,6 +98,7 @@ class Port:
         self._spot_checks = SpotCheckService(
             storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
         )
+        self._configurations = ConfigurationService(state.configuration, state.calls)
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(
@@ -252,30 +251,6 @@ class Port:
             )
         return status
 
-    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return what is wrong with a configuration, and what the operator should know about it."""
-        try:
-            report = await self.apply_config(text, "", dry_run=True)
-        except ConfigError as error:
-            return tuple(str(error).splitlines()), ()
-        return (), report.warnings
-
-    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        """Apply a configuration, or with `dry_run` only return what it would change.
-
-        Raises ConfigError if it cannot be used, ConflictError if `expected_revision` is not the one in force.
-        """
-        configuration = self._state.configuration
-        try:
-            wanted = await asyncio.to_thread(loads, text, REQUEST)  # a megabyte takes seconds
-        except ConfigError:
-            if not dry_run:
-                await self._ask(configuration.count_refused)
-            raise
-        return await self._ask(
-            lambda: configuration.apply(wanted, expected_revision=expected_revision, dry_run=dry_run)
-        )
-
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens for people to inspect. Raises NotFoundError if none qualify, ConflictError while one runs."""
         return await self._spot_checks.draw(order)
@@ -308,6 +283,11 @@ class Port:
     def ledger(self) -> FindingsService:
         """The service of findings."""
         return self._findings
+
+    @property
+    def configurations(self) -> ConfigurationService:
+        """The service of the configuration."""
+        return self._configurations
 
     @property
     def kpis(self) -> KpiService:

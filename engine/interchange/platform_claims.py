@@ -94,9 +94,17 @@ def claimed_online(status: str) -> bool | None:
 
 def seen_online(verdict: Verdict | None) -> bool | None:
     """Return whether the engine gets a picture, by the announced state; None if unknown or not visited yet."""
-    if verdict is None or verdict.announced is State.UNKNOWN:
-        return None
-    return verdict.announced is not State.OFFLINE
+    return None if verdict is None else _announced_online(verdict.announced)
+
+
+def disagrees(camera: Camera, announced: State | None) -> bool:
+    """Return whether the platform calls a camera online that the engine announces as offline, or the reverse.
+
+    `announced`: None before the first visit. The engine says nothing of cameras that are disabled.
+    """
+    claimed = claimed_online(camera.platform_status) if camera.enabled else None
+    seen = None if announced is None else _announced_online(announced)
+    return claimed is not None and seen is not None and claimed != seen
 
 
 def disagreement(status: CameraStatus) -> Disagreement | None:
@@ -104,12 +112,16 @@ def disagreement(status: CameraStatus) -> Disagreement | None:
 
     The engine says nothing of cameras that are disabled.
     """
-    claimed, seen = claimed_online(status.camera.platform_status), seen_online(status.latest)
     latest = status.latest
-    if claimed is None or seen is None or claimed == seen or latest is None or not status.camera.enabled:
+    if latest is None or not disagrees(status.camera, latest.announced):
         return None
+    seen = seen_online(latest)
     reason = ", ".join(latest.announced_kinds) if seen else latest.reason if latest.state is State.OFFLINE else ""
-    return Disagreement(status.camera, claimed, latest.announced, reason, latest.since_wall_ns)
+    return Disagreement(status.camera, not seen, latest.announced, reason, latest.since_wall_ns)
+
+
+def _announced_online(announced: State) -> bool | None:
+    return None if announced is State.UNKNOWN else announced is not State.OFFLINE
 
 
 def normalise_status(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What a reload of the configuration changed, or would change. Pure."""
+"""The configuration as it is told to callers: what is in force, and what a reload changed, or would change. Pure."""
 
 from dataclasses import dataclass
 
@@ -30,3 +30,31 @@ class ConfigReport:
     changes: tuple[ConfigChange, ...] = ()
     warnings: tuple[str, ...] = ()
     applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSetting:
+    """One key in force. `key`: with its section. `value`, `default`: as TOML, passwords masked. `allowed`: bounds or
+    choices in words. `hot`: a reload applies it. `file_only`: the API cannot change it."""
+
+    key: str
+    value: str
+    default: str
+    meaning: str
+    unit: str
+    allowed: str
+    hot: bool
+    file_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The configuration in force.
+
+    `revision`: digest of the settings. `toml`: the keys that the API can change and that differ from their defaults;
+    applied as it is, it changes nothing. `settings`: every key.
+    """
+
+    revision: str
+    toml: str
+    settings: tuple[ConfigSetting, ...]

@@ -81,7 +81,8 @@ class CameraConditions:
     `severity_min`: the announced fault is at least as severe. `kinds`: one of these is announced. `reason`: of the
     latest verdict. `since_from_wall_ns`, `since_until_wall_ns`: the announced state began at or after, before.
     `offline_since_wall_ns`: announced offline since this moment or longer. `key_points`: one of these. `text`: in the
-    id, the name or the canteen's name, whatever the case.
+    id, the name or the canteen's name, whatever the case. `platform_disagrees`: the media platform calls it online and
+    the engine offline, or the reverse.
     """
 
     severity_min: Severity | None = None
@@ -94,6 +95,7 @@ class CameraConditions:
     push: bool | None = None
     enabled: bool | None = None
     text: str = ""
+    platform_disagrees: bool = False
 
 
 ANY = CameraConditions()

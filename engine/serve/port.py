@@ -10,7 +10,7 @@ from typing import Protocol
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
-from engine.model.config_report import ConfigReport
+from engine.model.config_report import ConfigReport, EngineConfig
 from engine.model.digest import DigestQuery, DigestReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import (
@@ -38,6 +38,10 @@ class HubPort(Protocol):
     @property
     def ledger(self) -> "LedgerPort":
         """The findings."""
+
+    @property
+    def configurations(self) -> "ConfigurationPort":
+        """The configuration."""
 
     @property
     def kpis(self) -> "KpiPort":
@@ -114,15 +118,6 @@ class HubPort(Protocol):
     async def resume(self, scope: PauseScope) -> PauseStatus:
         """Visit the cameras of a scope again. Raises NotFoundError if it is not paused."""
 
-    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the problems of a TOML configuration, which make it unusable, and its warnings."""
-
-    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        """Apply a TOML configuration; with `dry_run` report only what it would change.
-
-        Raises ConfigError if it is not usable, ConflictError if the revision in force is not `expected_revision`.
-        """
-
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens. Raises NotFoundError if there are none, ConflictError while another draw is under way."""
 
@@ -143,6 +138,22 @@ class HubPort(Protocol):
 
     async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
         """Return entries of the audit log, newest first."""
+
+
+class ConfigurationPort(Protocol):
+    """The configuration."""
+
+    async def config(self) -> EngineConfig:
+        """Return the configuration in force."""
+
+    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the problems of a TOML configuration, which make it unusable, and its warnings."""
+
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
+        """Apply a TOML configuration; with `dry_run` report only what it would change.
+
+        Raises ConfigError if it is not usable, ConflictError if the revision in force is not `expected_revision`.
+        """
 
 
 class LedgerPort(Protocol):

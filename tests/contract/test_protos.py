@@ -24,12 +24,13 @@ from engine.serve.messages import kpis as kpi_messages
 from engine.serve.messages import pictures as picture_messages
 from engine.serve.messages import schedule as schedule_messages
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
-from engine.serve.port import CanteenPort, DigestPort, HubPort, KpiPort, LedgerPort, PicturePort
+from engine.serve.port import CanteenPort, ConfigurationPort, DigestPort, HubPort, KpiPort, LedgerPort, PicturePort
 from engine.serve.server import SERVICES
 from tests.support.serve.calls import FILES, RPCS
 
 NOT_ASKED_BY_SERVICES = {
-    "ledger", "kpis", "pictures", "canteens", "digests", "owner", "regions", "findings_of", "on_foreign_uplinks",
+    "ledger", "kpis", "pictures", "canteens", "digests", "configurations", "owner",
+    "regions", "findings_of", "on_foreign_uplinks",
 }  # fmt: skip
 """Of the ports: what only ScopedHub itself calls."""
 
@@ -53,7 +54,7 @@ def test_only_calls_that_read_are_open_to_viewers() -> None:
 
 
 def test_everything_that_may_be_asked_of_the_hub_is_scoped() -> None:
-    for port in (HubPort, LedgerPort, KpiPort, PicturePort, CanteenPort, DigestPort):
+    for port in (HubPort, ConfigurationPort, LedgerPort, KpiPort, PicturePort, CanteenPort, DigestPort):
         for name in (var for var in vars(port) if not var.startswith("_")):
             if name not in NOT_ASKED_BY_SERVICES:
                 asked = {"table": "kpis", "store": "store_canteen"}.get(name, name)
@@ -65,7 +66,9 @@ def test_a_service_cannot_reach_the_hub_past_the_scope() -> None:
     assert all(name.startswith("_") for name in vars(scoped))
     for module in ("cameras", "patrol", "thumbnails", "canteens", "findings", "scheduler", "access"):
         source = inspect.getsource(__import__(f"engine.serve.services.{module}", fromlist=["x"]))
-        assert not re.search(r"hub\._|HubPort|LedgerPort|KpiPort|PicturePort|CanteenPort|DigestPort", source), module
+        assert not re.search(
+            r"hub\._|HubPort|ConfigurationPort|LedgerPort|KpiPort|PicturePort|CanteenPort|DigestPort", source
+        ), module
 
 
 def test_a_call_with_a_region_prefix_or_a_filter_is_ruled_by_region() -> None:

@@ -31,6 +31,7 @@ cameras = st.builds(
     key_point=st.sampled_from([KeyPoint.COOKING, KeyPoint.OTHER]),
     push=st.booleans(),
     enabled=st.booleans(),
+    platform_status=st.sampled_from(["", "ON", "off", "sleeping"]),
 )
 scores = st.none() | st.sampled_from([0.0, 12.5, 99.0, 100.0])
 
@@ -74,8 +75,16 @@ queries = st.builds(
         push=st.none() | st.booleans(),
         enabled=st.none() | st.booleans(),
         text=st.sampled_from(["", "", "HALL", "c1", "中学"]),
+        platform_disagrees=st.booleans(),
     ),
 )
+
+
+def disagree(camera: Camera, verdict: Verdict | None) -> bool:
+    if not camera.enabled or verdict is None or verdict.announced is State.UNKNOWN:
+        return False
+    is_offline = verdict.announced is State.OFFLINE
+    return camera.platform_status == ("ON" if is_offline else "off")
 
 
 def meets(query: CameraQuery, camera: Camera, verdict: Verdict | None) -> bool:
@@ -101,6 +110,7 @@ def meets(query: CameraQuery, camera: Camera, verdict: Verdict | None) -> bool:
             not where.key_points or camera.key_point in where.key_points,
             where.push is None or camera.push == where.push,
             where.enabled is None or camera.enabled == where.enabled,
+            not where.platform_disagrees or disagree(camera, verdict),
             any(text in word.lower() for word in (camera.camera_id, camera.name, camera.site_name)),
         )
     )

@@ -184,6 +184,13 @@ def list_cameras(
         bool,
         typer.Option("--operator", help="Only the operator's list: offline for a reason of `ledger.operator_reasons`."),
     ] = False,
+    platform_disagrees: Annotated[
+        bool,
+        typer.Option(
+            "--platform-disagrees",
+            help="Only cameras that the media platform calls online and the engine offline, or the reverse.",
+        ),
+    ] = False,
     wide: Annotated[bool, typer.Option("--wide", help="Show the detail of each verdict, too.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -193,6 +200,7 @@ def list_cameras(
 ) -> None:
     """List cameras with their latest verdicts."""
     from engine.batch.registry import open_registry
+    from engine.interchange.platform_claims import disagreement
     from engine.serve.messages.convert import status_message
 
     if state and state not in set(State):
@@ -207,7 +215,8 @@ def list_cameras(
         cameras = (
             status
             for status in registry.cameras(query)
-            if not reasons or (status.latest is not None and status.latest.reason in reasons)
+            if (not reasons or (status.latest is not None and status.latest.reason in reasons))
+            and (not platform_disagrees or disagreement(status) is not None)
         )
         if as_json:
             for status in cameras:

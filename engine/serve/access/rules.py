@@ -101,6 +101,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "GetCameraPlan": Rule(Role.VIEWER, RegionCheck.CAMERA),
         "PausePatrol": Rule(Role.OPERATOR, RegionCheck.PAUSE, changes=True),
         "ResumePatrol": Rule(Role.OPERATOR, RegionCheck.PAUSE, changes=True),
+        "GetConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
         "ValidateConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
         "DiffConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS),
         "ApplyConfig": Rule(Role.OPERATOR, RegionCheck.ALL_REGIONS, changes=True),

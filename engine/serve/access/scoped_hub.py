@@ -12,7 +12,7 @@ from engine.errors import DeniedError, ErrorReason, ExistsError, InvalidArgument
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
-from engine.model.config_report import ConfigReport
+from engine.model.config_report import ConfigReport, EngineConfig
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
@@ -239,15 +239,20 @@ class ScopedHub(ScopedFindings):
         await self._check_pause_scope(scope)
         return await self._changing.resume(scope)
 
+    async def config(self) -> EngineConfig:
+        """Return the configuration in force; needs a token of all regions."""
+        self.require_all_regions()
+        return await self._hub.configurations.config()
+
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Validate a configuration; needs a token of all regions, because warnings count the cameras of all."""
         self.require_all_regions()
-        return await self._hub.validate_config(text)
+        return await self._hub.configurations.validate_config(text)
 
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         """Apply a configuration; needs a token of all regions."""
         self.require_all_regions()
-        return await self._changing.apply_config(text, expected_revision, dry_run)
+        return await self._changing.configurations.apply_config(text, expected_revision, dry_run)
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         """Draw canteens of the caller's region. Raises NotFoundError if the requested region has no part in it."""

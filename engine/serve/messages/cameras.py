@@ -51,6 +51,7 @@ def query_of(message: cameras_pb2.CameraFilter, now_wall_ns: int) -> CameraQuery
         push=message.push if message.HasField("push") else None,
         enabled=not message.disabled if message.HasField("disabled") else None,
         text=message.query.strip(),
+        platform_disagrees=message.platform_disagrees,
     )
     return CameraQuery(message.region_prefix, message.site_id, state, where=where)
 
@@ -67,6 +68,7 @@ def filter_message(query: CameraQuery, now_wall_ns: int) -> cameras_pb2.CameraFi
         since_end_time=timestamp(where.since_until_wall_ns),
         key_points=[key_point_number(point) for point in sorted(where.key_points)],
         query=where.text,
+        platform_disagrees=where.platform_disagrees,
     )
     if where.push is not None:
         message.push = where.push

@@ -4,6 +4,7 @@ from engine.clock import wall_ns
 from engine.errors import ConfigError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
 from engine.model.schedule import Pause
 from engine.serve.access.interceptor import Call
+from engine.serve.messages.configuration import config_message
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import camera_id_of, number_of
@@ -15,7 +16,7 @@ from engine.serve.messages.schedule import (
     scope_of,
 )
 from engine.serve.messages.spot_checks import drawn_message, header_message, order_of, spot_check_message
-from patrol.v1 import scheduler_pb2, scheduler_pb2_grpc
+from patrol.v1 import configuration_pb2, scheduler_pb2, scheduler_pb2_grpc
 
 
 class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
@@ -46,6 +47,13 @@ class SchedulerService(scheduler_pb2_grpc.SchedulerServiceServicer):
     async def ResumePatrol(self, request: scheduler_pb2.ResumePatrolRequest, call: Call) -> scheduler_pb2.Pause:
         """Visit the cameras of a scope again."""
         return pause_message(await call.hub.resume(scope_of(request.scope)))
+
+    async def GetConfig(
+        self, request: configuration_pb2.GetConfigRequest, call: Call
+    ) -> configuration_pb2.EngineConfig:
+        """Return the configuration in force."""
+        del request
+        return config_message(await call.hub.config())
 
     async def ValidateConfig(
         self, request: scheduler_pb2.ValidateConfigRequest, call: Call

@@ -461,3 +461,8 @@ def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Se
         "camera", "name", "canteen", "region", "platform", "ours", "why", "since", "(UTC+8)",
     ]  # fmt: skip
     assert "1 disagree, 0 agree" in done.stderr
+    listed = [json.loads(line)["name"] for line in patrol("list", "--json", *common).stdout.splitlines()]
+    assert f"cameras/{KITCHEN}" in listed
+    assert len(listed) > 1
+    (line,) = map(json.loads, patrol("list", "--platform-disagrees", "--json", *common).stdout.splitlines())
+    assert line["name"] == f"cameras/{KITCHEN}"

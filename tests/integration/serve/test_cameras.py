@@ -73,11 +73,19 @@ def mixed(tmp_path: Path) -> Iterator[RunningServer]:
     with serving(tmp_path) as served:
         hub, now_ns = served.hub, wall_ns()
         hub.put(
-            Camera("a", "rtsp://h/1", "烹饪间", region="130102", key_point=KeyPoint.COOKING, site_name="第一中学"),
-            Camera("b", "rtsp://h/1", "Cutting", region="130102", enabled=False),
-            Camera("c", "rtsp://h/1", region="130203", push=True),
-            Camera("d", "rtsp://h/1", region="130203"),
-            Camera("e", "rtsp://h/1", region="13"),
+            Camera(
+                "a",
+                "rtsp://h/1",
+                "烹饪间",
+                region="130102",
+                key_point=KeyPoint.COOKING,
+                site_name="第一中学",
+                platform_status="ON",
+            ),
+            Camera("b", "rtsp://h/1", "Cutting", region="130102", enabled=False, platform_status="OFF"),
+            Camera("c", "rtsp://h/1", region="130203", push=True, platform_status="ON"),
+            Camera("d", "rtsp://h/1", region="130203", platform_status="离线"),
+            Camera("e", "rtsp://h/1", region="13", platform_status="OFF"),
         )
         told: dict[str, dict[str, Any]] = {
             "a": {"announced": State.FAULT, "announced_kinds": (FaultKind.COVERED, FaultKind.GREASE),
@@ -116,6 +124,8 @@ def listed(served: RunningServer, **query: Any) -> str:
         (lambda now: CameraConditions(text=" CUTT "), "b"),
         (lambda now: CameraConditions(text="中学"), "a"),
         (lambda now: CameraConditions(kinds=frozenset({FaultKind.GREASE}), text="烹"), "a"),
+        (lambda now: CameraConditions(platform_disagrees=True), "cd"),
+        (lambda now: CameraConditions(platform_disagrees=True, push=False), "d"),
     ],
 )
 def test_a_filter_selects_what_meets_all_of_it(

@@ -52,3 +52,16 @@ def test_over_http(engine: Supervisor) -> None:
         assert http.get("/v1/caller").json() == {"displayName": "local", "role": "ROLE_ADMIN", "local": True}
         assert http.get("/v1/status").json()["timeZone"] == "Asia/Urumqi"
         assert http.get("/v1/regions?regionPrefix=13").json() == {}
+
+
+def test_the_configuration_in_force_changes_nothing_when_it_is_applied_as_it_is(client: PatrolClient) -> None:
+    told = client.config()
+    assert "[scheduler]" in told.toml, "this engine's periods are short"
+    report = client.apply_config(told.toml, expected_revision=told.revision)
+    assert (report.changes, report.applied, report.revision) == ((), False, told.revision)
+    changed = client.apply_config(told.toml.replace("[scheduler]\n", "[scheduler]\nkey_weight = 9.0\n"))
+    assert [(change.key, change.new) for change in changed.changes] == [("scheduler.key_weight", "9.0")]
+    now = client.config()
+    assert {setting.key: setting.value for setting in now.settings}["scheduler.key_weight"] == "9.0"
+    assert now.revision == changed.revision != told.revision
+    assert client.apply_config(told.toml).revision == told.revision

@@ -13,6 +13,7 @@ from patrol.v1 import (
     bounds_pb2,
     cameras_pb2,
     canteens_pb2,
+    configuration_pb2,
     feed_pb2,
     findings_pb2,
     measurement_pb2,
@@ -24,8 +25,8 @@ from patrol.v1 import (
 )
 
 FILES = [
-    access_pb2, bounds_pb2, cameras_pb2, canteens_pb2, feed_pb2, findings_pb2, measurement_pb2, patrol_pb2,
-    pictures_pb2, scheduler_pb2, stories_pb2, verdicts_pb2,
+    access_pb2, bounds_pb2, cameras_pb2, canteens_pb2, configuration_pb2, feed_pb2, findings_pb2, measurement_pb2,
+    patrol_pb2, pictures_pb2, scheduler_pb2, stories_pb2, verdicts_pb2,
 ]  # fmt: skip
 CAMERA = "cameras/c1"
 FAR = timestamp_pb2.Timestamp(seconds=4_000_000_000)
@@ -124,6 +125,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "PatrolService/GetCameraStory": {"camera": CAMERA},
     "SchedulerService/PausePatrol": {"scope": {"region_prefix": "1301"}, "reason": "works", "end_time": FAR},
     "SchedulerService/ResumePatrol": {"scope": {"region_prefix": "1301"}},
+    "SchedulerService/GetConfig": {},
     "SchedulerService/ValidateConfig": {"toml": ""},
     "SchedulerService/DiffConfig": {"toml": ""},
     "SchedulerService/ApplyConfig": {"toml": "", "expected_revision": "r1"},

@@ -258,6 +258,7 @@ ROUTES = (
     Route(_S + "ResumePatrol", "of its region", lambda t: {"scope": {"region_prefix": t.region}}),
     Route(_S + "ResumePatrol", "of the platform that all share", lambda t: {"scope": {"host": "127.0.0.1"}},
           twin=False),
+    Route(_S + "GetConfig", "for its values", lambda t: {}, twin=False),
     Route(_S + "ValidateConfig", "for its warnings", lambda t: {"toml": ""}, twin=False),
     Route(_S + "DiffConfig", "for its values", lambda t: {"toml": ""}, twin=False),
     Route(_S + "ApplyConfig", "for all", lambda t: {"toml": ""}, twin=False),

@@ -11,7 +11,7 @@ from typing import Any
 from engine.client import PatrolClient
 from engine.clock import wall_ns
 from engine.config.serve import ServeSettings
-from engine.errors import ConfigError, ConflictError, NotFoundError, PatrolError, StateError
+from engine.errors import ConflictError, NotFoundError, PatrolError, StateError
 from engine.feed.camera_url import check_url
 from engine.hub.catalog import Catalog
 from engine.hub.registry import Registry
@@ -23,7 +23,6 @@ from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
-from engine.model.config_report import ConfigReport
 from engine.model.digest import DigestLine, DigestQuery, DigestReport, DigestTally
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.findings import (
@@ -59,6 +58,7 @@ from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
 from engine.serve.streams.filters import matches_finding
 from engine.storage.db.store import Store, VisitRecord
+from tests.support.serve.configurations import Configurations
 from tests.support.serve.kpis import Kpis
 from tests.support.serve.pictures import Pictures
 
@@ -185,6 +185,7 @@ class FakeHub:
         self.ledger = Ledger()
         self.kpis = Kpis(self.registry)
         self.pictures = Pictures()
+        self.configurations = Configurations()
         self.digests = Digests(self.registry)
         self.log = VerdictLog(store.history, self.registry)
         self.watch: Broadcast[PublishedVerdict] | None = None
@@ -311,16 +312,6 @@ class FakeHub:
         if scope not in self.pauses:
             raise NotFoundError(f"{scope.kind} {scope.value!r} is not paused")
         return self.pauses.pop(scope)
-
-    async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return (("config: no",), ()) if "bad" in text else ((), ("careful",))
-
-    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        if "bad" in text:
-            raise ConfigError("request: first\nrequest: second")
-        if expected_revision not in ("", "r1"):
-            raise ConflictError("somebody changed them")
-        return ConfigReport("r1", (), (), not dry_run)
 
     async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
         header = SpotCheckHeader(
