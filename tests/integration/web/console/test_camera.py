@@ -115,13 +115,6 @@ def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(world: 
     )
 
 
-def test_a_password_does_not_get_to_another_address(world: TwoCounties, operator: User) -> None:
-    fields = sent_by(operator, "/camera/edit?id=c1", "/camera/edit")
-    reply = operator.post("/camera/edit", {**fields, "url": fields["url"].replace("@h/", "@evil/")})
-    assert reply.status_code == 400
-    assert "evil" not in camera(world, "c1").url
-
-
 def test_a_pause_has_a_reason_and_an_end_and_is_ended(world: TwoCounties, operator: User) -> None:
     pauses = world.served.hub.pauses
     assert operator.post("/camera/pause", {"id": "c1", "reason": " "}).status_code == 400
@@ -131,7 +124,7 @@ def test_a_pause_has_a_reason_and_an_end_and_is_ended(world: TwoCounties, operat
     assert reply.status_code == 303
     (status,) = pauses.values()
     assert (status.pause.reason, status.pause.scope.value) == ("装修", "c1")
-    assert status.pause.end_wall_ns > 0
+    assert status.pause.until_wall_ns > 0
     assert operator.post("/camera/resume", {"id": "c1"}).status_code == 303
     assert pauses == {}
     again = operator.post("/camera/resume", {"id": "c1"})
