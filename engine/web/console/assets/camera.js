@@ -58,6 +58,27 @@ form?.addEventListener("submit", (event) => {
   check();
 });
 
+// The part with the picture refreshes; it is exchanged once its new picture is there, so that nothing flickers.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr, shouldSwap } = event.detail;
+  if (target.id !== "now" || !shouldSwap) return;
+  event.detail.shouldSwap = false;
+  const html = xhr.responseText;
+  const source = new DOMParser().parseFromString(html, "text/html").querySelector("img")?.getAttribute("src");
+  const exchange = () => {
+    const now = document.getElementById("now");
+    if (now) window.htmx.swap(now, html, { swapStyle: "outerHTML" });
+  };
+  if (!source) {
+    exchange();
+    return;
+  }
+  const picture = new Image();
+  picture.addEventListener("load", exchange);
+  picture.addEventListener("error", exchange);
+  picture.src = source;
+});
+
 // Plots. Colours are those of the style sheet, so that they follow the theme.
 const place = document.getElementById("plots");
 const clock = (options) => {

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +19,9 @@ from tests.support.web.console import User, user
 from tests.support.web.county import sent_by
 
 READY_S = 60
+HANGING = 11
+"""A camera that takes a connection and says nothing."""
+_HANG_S = 4
 
 
 class Live(NamedTuple):
@@ -31,8 +35,12 @@ class Live(NamedTuple):
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with ExitStack() as stack:
-        county = stack.enter_context(County(only={HEALTHY, DARK, LOCKED}))
-        engine = stack.enter_context(Supervisor(demo_settings(tmp_path_factory.mktemp("live"))))
+        county = stack.enter_context(County(only={HEALTHY, DARK, HANGING, LOCKED}))
+        settings = demo_settings(tmp_path_factory.mktemp("live"))
+        patient = settings.feed.model_copy(update={"connect_timeout_s": _HANG_S, "deadline_s": 2 * _HANG_S})
+        scheduler = settings.scheduler.model_copy(update={"order_timeout_s": 4 * _HANG_S})
+        changed = settings.model_copy(update={"feed": patient, "scheduler": scheduler})
+        engine = stack.enter_context(Supervisor(changed))
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
         cameras = [demo.camera for demo in county.cameras]
         client.import_cameras(cameras)
@@ -60,19 +68,22 @@ def test_a_check_without_script_waits_for_its_result(live: Live, someone: User) 
     assert "The camera was visited; the verdict is stored." in page
 
 
-def test_a_script_is_told_each_step(live: Live, someone: User) -> None:
-    fields = {"id": live.ids[LOCKED], "form_token": someone.form_token("/")}
+def test_a_script_is_told_each_step_of_one_check_at_a_time(live: Live, someone: User) -> None:
+    fields = {"id": live.ids[HANGING], "form_token": someone.form_token("/")}
     headers = {"Origin": someone.origin, "Accept": "application/x-ndjson"}
-    with someone.http.stream("POST", "/console/camera/check", data=fields, headers=headers, timeout=70) as reply:
+    order = partial(someone.http.stream, "POST", "/console/camera/check", data=fields, headers=headers, timeout=70)
+    with order() as reply:
         assert reply.headers["content-type"].startswith("application/x-ndjson")
-        second = someone.post("/camera/check", {"id": live.ids[LOCKED]})
+        with order() as second:
+            assert second.status_code == 429, "one at a time"
         lines = [json.loads(line) for line in reply.iter_lines()]
-    assert second.status_code == 429, "one at a time"
     assert [line["last"] for line in lines] == [False] * (len(lines) - 1) + [True]
-    assert lines[0]["step"] == "ordered"
-    assert lines[-1]["step"] == "judged"
+    steps = [line["step"] for line in lines]
+    assert (steps[0], steps[-1]) == ("ordered", "judged")
+    assert "visiting" in steps, "the camera hangs for seconds"
     assert "offline" in lines[-1]["html"]
-    assert someone.post("/camera/check", {"id": live.ids[LOCKED]}, timeout=70).status_code == 303, "and then again"
+    with order() as another:
+        assert another.status_code == 200, "the first has ended"
 
 
 def test_a_paused_camera_is_not_checked_and_its_page_says_why(live: Live, someone: User) -> None:
