@@ -127,8 +127,9 @@ def test_a_file_over_the_bound_is_refused(operator: User) -> None:
 
 
 def test_a_long_file_is_checked_whole_and_shown_by_pages(operator: User) -> None:
-    lines = "".join(f"x{n},rtsp://h/{n},{'1301' if n % 10 else 'bad'}\n" for n in range(30_000))
-    path = upload(operator, "camera_id,url,region\n" + lines)
+    lines = "".join(f"x{n},rtsp://h/{n},{'1301' if n % 10 else 'bad'},{'食堂' * 8}\n" for n in range(30_000))
+    assert len(lines.encode()) > 2_000_000, "more than is kept in memory while it comes"
+    path = upload(operator, "camera_id,url,region,site_name\n" + lines)
     first = operator.get(path).text
     assert len(rows_of(first)) == 50
     assert "3,000" in first
