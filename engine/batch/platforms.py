@@ -11,7 +11,6 @@ from engine.batch.registry import RegistryAccess
 from engine.config.schema import Settings
 from engine.errors import PlatformError
 from engine.feed.camera_url import check_url, host_of
-from engine.interchange.gbt28181 import OFF, parents_of
 from engine.interchange.http_json import PlatformHttp
 from engine.interchange.platform_claims import (
     Channel,
@@ -21,13 +20,13 @@ from engine.interchange.platform_claims import (
     disagreement,
     seen_online,
 )
-from engine.interchange.regions import short_code
 from engine.interchange.registry_rules import check_cameras
 from engine.interchange.stream_url import StreamUrl
 from engine.interchange.wvp import WvpList
 from engine.interchange.zlmediakit import channels as zlm_channels
 from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, RowProblem
+from engine.rows.gbt28181 import OFF, parents_of, short_code
 
 _CHUNK_ROWS = 1000
 _NAME_CHARS = 200

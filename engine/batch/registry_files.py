@@ -13,13 +13,14 @@ from typing import TextIO
 from engine.config.schema import Settings
 from engine.errors import ConfigError, RegistryError
 from engine.feed.camera_url import check_url
-from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, format_of, read_rows
-from engine.interchange.gbt28181 import GB_COLUMNS, PARENT, REGISTRY_COLUMNS, check_names, to_gb, to_registry_row
+from engine.interchange.camera_files import FileFormat, RowWriter, format_of, read_rows
 from engine.interchange.regions import hebei
 from engine.interchange.registry_rules import RowReader, was_rounded
 from engine.interchange.stream_url import StreamUrl
 from engine.model.camera import Camera
 from engine.model.registry import CameraStatus, RowProblem
+from engine.rows.csv_rows import FileRow, detect_encoding
+from engine.rows.gbt28181 import GB_COLUMNS, PARENT, REGISTRY_COLUMNS, check_names, to_gb, to_registry_row
 from engine.terminal.formatting import state_of, utc_text, why_text
 
 _FILE_BYTES_MAX = 512 * 1024 * 1024

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from engine.interchange.gbt28181 import OFF, ON
 from engine.model.camera import Camera
 from engine.model.registry import CameraStatus
 from engine.model.verdict import State, Verdict
 from engine.redact import redact
+from engine.rows.gbt28181 import OFF, ON
 
 _ONLINE = frozenset({"on", "online", "ok", "true", "1", "在线"})
 _OFFLINE = frozenset({"off", "offline", "false", "0", "vlost", "defect", "离线"})

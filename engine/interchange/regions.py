@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Self
 
 from engine.errors import RegistryError
+from engine.rows.gbt28181 import short_code
 
 
 class Regions:
@@ -60,13 +61,6 @@ class Regions:
     def contains(self, outer: str, inner: str) -> bool:
         """Return whether `inner` is in `outer`, or equal to it. An empty `outer` contains everything."""
         return short_code(inner).startswith(short_code(outer))
-
-
-def short_code(code: str) -> str:
-    """Remove the trailing pairs of zeros: 130100 is 1301. Text that is no code is returned as it is."""
-    while len(code) > 2 and len(code) % 2 == 0 and code.endswith("00"):
-        code = code[:-2]
-    return code
 
 
 @cache

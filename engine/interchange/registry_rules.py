@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.errors import SourceRefusedError
-from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.camera import Camera
 from engine.model.hours import parse_hours
 from engine.model.registry import RowProblem
 from engine.redact import MASK, redact, redact_url
+from engine.rows.cells import KEEP_TEXT, SHOWN_CHARS, read_cells, spreadsheet_problem
 
 _TEXT_CHARS_MAX = {
     "name": 200,
@@ -18,19 +19,8 @@ _TEXT_CHARS_MAX = {
     "hours": 64,
     "platform_status": 64,
 }
-_ENUMS: dict[str, type[KeyPoint] | type[SiteKind]] = {"key_point": KeyPoint, "site_kind": SiteKind}
 _REGION = re.compile(r"(\d{2}){0,3}", re.ASCII)
-_TRUE = {"true", "1", "yes", "是"}
-_FALSE = {"false", "0", "no", "否"}
-_SHOWN_CHARS = 80
 _ID_COLUMNS = ("camera_id", "site_id", "uplink")
-_SCIENTIFIC = re.compile(r"\d\.\d+[eE][+-]?\d+|\d+[eE]\+\d+", re.ASCII)
-_SPREADSHEET_TEXT = re.compile(r"'.+|=\s*\".*\"|=\s*TEXT\(.*\)", re.IGNORECASE)
-_KEEP_TEXT = (
-    "format the column as text before the ids go in (Excel: Data, From Text/CSV, type Text; LibreOffice: type Text in "
-    "the import dialogue), and save the file again"
-)
-
 CheckUrl = Callable[[str], None]
 """Raises SourceRefusedError if the URL is not allowed."""
 
@@ -48,14 +38,14 @@ class RowReader:
         Missing and empty cells take their defaults, and so do those that cannot be read: the rest of the row is still
         checked.
         """
-        camera, problems = _read_row(cells, index, line)
+        camera, problems = read_cells(cells, index, line)
         problems += _problems(camera, index, line, self._check_url)
         earlier = self._line_of.setdefault(camera.camera_id, line)
         if earlier != line:
             message = f"appears twice, first in line {earlier}; an id may appear once; remove one of the two"
             if was_rounded(camera.camera_id):
-                message += f"; if their last digits were others once, a spreadsheet has rounded them: {_KEEP_TEXT}"
-            problems.append(RowProblem(index, "camera_id", camera.camera_id[:_SHOWN_CHARS], message, line))
+                message += f"; if their last digits were others once, a spreadsheet has rounded them: {KEEP_TEXT}"
+            problems.append(RowProblem(index, "camera_id", camera.camera_id[:SHOWN_CHARS], message, line))
         return camera, problems
 
 
@@ -73,7 +63,7 @@ def check_cameras(cameras: Sequence[Camera], check_url: CheckUrl) -> list[RowPro
         first = index_of.setdefault(camera.camera_id, index)
         if first != index:
             message = f"appears twice, first as number {first}; an id may appear once; remove one of the two"
-            problems.append(RowProblem(index, "camera_id", camera.camera_id[:_SHOWN_CHARS], message))
+            problems.append(RowProblem(index, "camera_id", camera.camera_id[:SHOWN_CHARS], message))
     return problems
 
 
@@ -95,32 +85,10 @@ def restore_passwords(cameras: Iterable[Camera], urls: Mapping[str, str]) -> tup
             restored.append(camera)
             message = (
                 f"{MASK} stands for the password of a registered camera with exactly this URL, and camera "
-                f"{camera.camera_id[:_SHOWN_CHARS]!r} is none; give the URL with its password"
+                f"{camera.camera_id[:SHOWN_CHARS]!r} is none; give the URL with its password"
             )
-            problems.append(RowProblem(index, "url", redact_url(camera.url)[:_SHOWN_CHARS], message))
+            problems.append(RowProblem(index, "url", redact_url(camera.url)[:SHOWN_CHARS], message))
     return restored, problems
-
-
-def _read_row(cells: Mapping[str, str], index: int, line: int) -> tuple[Camera, list[RowProblem]]:
-    values: dict[str, object] = {}
-    problems: list[RowProblem] = []
-    for name, cell in cells.items():
-        if name in ("required", "push", "enabled"):
-            if cell.lower() in _TRUE | _FALSE:
-                values[name] = cell.lower() in _TRUE
-            elif cell:
-                allowed = "true, false, 1, 0, yes, no, 是, 否 or empty"
-                problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {allowed}", line))
-        elif name in _ENUMS:
-            enum = _ENUMS[name]
-            if cell and cell not in set(enum):
-                problems.append(RowProblem(index, name, cell[:_SHOWN_CHARS], f"allowed: {', '.join(enum)}", line))
-            elif cell:
-                values[name] = enum(cell)
-        else:
-            values[name] = cell
-    # A cell that could not be read takes its default, so that the rest of the row is checked as well.
-    return Camera(**{"camera_id": "", "url": "", **values}), problems  # type: ignore[arg-type]
 
 
 def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> list[RowProblem]:
@@ -128,7 +96,7 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
 
     def bad(column: str, value: str, message: str) -> None:
         shown = redact_url(value) if column == "url" else redact(value)
-        problems.append(RowProblem(index, column, shown[:_SHOWN_CHARS], message, line))
+        problems.append(RowProblem(index, column, shown[:SHOWN_CHARS], message, line))
 
     camera_id = camera.camera_id
     if not 1 <= len(camera_id) <= 64 or not camera_id.isprintable() or camera_id != camera_id.strip():
@@ -153,12 +121,3 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
         if len(value) > longest or not value.isprintable() or value != value.strip():
             bad(column, value, f"allowed: at most {longest} printable characters, no blank at either end")
     return problems
-
-
-def spreadsheet_problem(text: str) -> str:
-    """Say what a spreadsheet has done to an id; empty if nothing can be seen."""
-    if _SCIENTIFIC.fullmatch(text):
-        return f"a spreadsheet has made a number of the id, and its last digits are lost; {_KEEP_TEXT}"
-    if _SPREADSHEET_TEXT.fullmatch(text):
-        return "a spreadsheet's mark for text is part of the id; remove the leading ' or the =\"...\" around it"
-    return ""

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from engine.errors import PlatformError
-from engine.interchange.gbt28181 import code_of
 from engine.interchange.platform_claims import Channel, normalise_status
 from engine.interchange.zlmediakit import Fetch
+from engine.rows.gbt28181 import code_of
 
 PATH = "/api/common/channel/list"
 DEVICES_PATH = "/api/device/query/devices"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.errors import PlatformError
-from engine.interchange.gbt28181 import OFF, ON, code_of
 from engine.interchange.platform_claims import Channel, place_of, stream_place
+from engine.rows.gbt28181 import OFF, ON, code_of
 
 PATH = "/index/api/getMediaList"
 _CODE = re.compile(r"(?<!\d)\d{20}(?!\d)", re.ASCII)

@@ -24,8 +24,7 @@ from engine.feed import wire
 from engine.feed.rtsp import sdp
 from engine.feed.rtsp.session import Session
 from engine.hub.keyframes.gateways import Gateways
-from engine.interchange.camera_files import FileFormat, detect_encoding, read_rows
-from engine.interchange.gbt28181 import check_names
+from engine.interchange.camera_files import FileFormat, read_rows
 from engine.media import nal
 from engine.media.access_unit import inspect_payload
 from engine.media.jpeg import read_headers
@@ -36,6 +35,8 @@ from engine.model.camera import Camera
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Codec, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
+from engine.rows.csv_rows import detect_encoding
+from engine.rows.gbt28181 import check_names
 from engine.runtime.connection_limit import ConnectionLimit
 from engine.worker import wire as jobs
 from engine.worker.process import measure

@@ -10,9 +10,10 @@ from engine.batch.registry_files import RegistryFile, atomic_file, write_cameras
 from engine.config.schema import Settings
 from engine.feed.camera_url import check_url
 from engine.interchange.camera_files import FileFormat
-from engine.interchange.registry_rules import check_cameras, spreadsheet_problem
+from engine.interchange.registry_rules import check_cameras
 from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.registry import CameraStatus
+from engine.rows.cells import spreadsheet_problem
 
 CODES = ("13010200001310000001", "13010200001180000001", "13010200002160000001", "13010200001180000001/x")
 printable = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")) | st.sampled_from(' ,"')

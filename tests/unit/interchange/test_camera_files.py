@@ -8,8 +8,9 @@ import pytest
 
 from engine.errors import RegistryError
 from engine.interchange import camera_files
-from engine.interchange.camera_files import FileFormat, FileRow, RowWriter, detect_encoding, format_of, read_rows
-from engine.interchange.gbt28181 import check_names
+from engine.interchange.camera_files import FileFormat, RowWriter, format_of, read_rows
+from engine.rows.csv_rows import FileRow, detect_encoding
+from engine.rows.gbt28181 import check_names
 
 
 def rows(text: str, form: FileFormat = FileFormat.CSV) -> list[FileRow]:

@@ -2,15 +2,33 @@
 scheduler, access. Those without an entry come last.
 """
 
-from engine.web.console.screens import access, configuration, pictures, review, scheduler, today, wall
+from engine.web.console.screens import (
+    access,
+    camera,
+    canteen,
+    configuration,
+    ledger,
+    pictures,
+    registry,
+    review,
+    scheduler,
+    spot_checks,
+    today,
+    wall,
+)
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
     wall.SCREEN,
     review.SCREEN,
+    *ledger.SCREENS,
+    spot_checks.SCREEN,
+    registry.SCREEN,
     scheduler.SCREEN,
     access.SCREEN,
     configuration.SCREEN,
     pictures.SCREEN,
+    camera.SCREEN,
+    canteen.SCREEN,
 )

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import RegistryError
-from engine.interchange.gbt28181 import GB_COLUMNS, GbCode, check_names, code_of, parse_code, to_gb, to_registry_row
 from engine.model.camera import Camera, KeyPoint
+from engine.rows.gbt28181 import GB_COLUMNS, GbCode, check_names, code_of, parse_code, to_gb, to_registry_row
 
 CAMERA, NVR, SCHOOL = "13010200001310000001", "13010200001180000001", "13010200002160000001"
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from engine.errors import RegistryError
-from engine.interchange.regions import short_code
-from engine.interchange.registry_rules import spreadsheet_problem
 from engine.model.camera import Camera
+from engine.rows.cells import spreadsheet_problem
 
 REGISTRY_COLUMNS = tuple(column.name for column in fields(Camera))
 
@@ -224,3 +223,10 @@ def _fill_from_code(row: RegistryRow, parent: str) -> None:
         if column not in row.cells:
             row.cells[column] = value
             row.given[column] = PARENT
+
+
+def short_code(code: str) -> str:
+    """Remove the trailing pairs of zeros: 130100 is 1301. Text that is no code is returned as it is."""
+    while len(code) > 2 and len(code) % 2 == 0 and code.endswith("00"):
+        code = code[:-2]
+    return code
