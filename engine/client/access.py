@@ -1,21 +1,25 @@
-"""Calls AccessService: tokens and the audit log."""
+"""Calls AccessService: the caller, tokens and the audit log."""
 
 from collections.abc import Iterator
 
 from engine.client.channel import Channel
-from engine.model.access import AuditEntry, AuditQuery, Token, TokenOrder
-from engine.serve.messages.access import entry_of, order_message, token_of
+from engine.model.access import AuditEntry, AuditQuery, Caller, Token, TokenOrder
+from engine.serve.messages.access import caller_of, entry_of, order_message, token_of
 from engine.serve.messages.convert import timestamp
 from engine.serve.messages.resource_names import numbered_name
 from patrol.v1 import access_pb2, access_pb2_grpc
 
 
 class AccessClient:
-    """Tokens and the audit log. Every method raises CallError."""
+    """The caller, tokens and the audit log. Every method raises CallError."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._stub = access_pb2_grpc.AccessServiceStub(channel.grpc_channel)
+
+    def caller(self) -> Caller:
+        """Return whom the engine takes this client for."""
+        return caller_of(self._channel.call(self._stub.GetCaller, access_pb2.GetCallerRequest()))
 
     def create_token(self, order: TokenOrder) -> tuple[Token, str]:
         """Create a token; return it, and its secret, which the engine never shows again.

@@ -15,8 +15,8 @@ from typing import Self
 from engine.client.access import AccessClient
 from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, Channel, ClientCertificate
+from engine.client.engine import EngineCalls
 from engine.client.findings import FindingClient
-from engine.client.pictures import PictureCalls
 from engine.clock import wall_ns
 from engine.model.camera import Camera
 from engine.model.config_report import ConfigReport
@@ -98,7 +98,7 @@ class WatchBatch:
     current: bool = False
 
 
-class PatrolClient(PictureCalls):
+class PatrolClient(EngineCalls):
     """A client on a channel of its own. Every method raises CallError.
 
     `token`: the secret that `patrol token create` printed. `ca`: PEM of the CA that signed the engine's certificate;

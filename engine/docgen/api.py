@@ -91,6 +91,7 @@ _REGION_CHECKS = {
     RegionCheck.SPOT_CHECK: "that the spot check was drawn from",
     RegionCheck.PAUSE: "of the scope; recorders and platforms need a token of all regions",
     RegionCheck.TOKEN: "of tokens and actors",
+    RegionCheck.CALLER: "any: it tells of the caller only",
 }
 
 

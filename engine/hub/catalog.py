@@ -8,7 +8,7 @@ a thousand cameras that takes 40 ms alone took 400 ms beside a patrol. A verdict
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
@@ -17,7 +17,16 @@ from engine.hub.camera_queries import count_cameras, matching, places_by_verdict
 from engine.hub.registry import Registry
 from engine.model.camera import Camera
 from engine.model.packed.verdict import PackedVerdict, Shape, ShapeKey, shape_key
-from engine.model.registry import ANY, CameraCount, CameraCursor, CameraOrder, CameraPage, CameraQuery, CameraStatus
+from engine.model.registry import (
+    ANY,
+    CameraCount,
+    CameraCursor,
+    CameraOrder,
+    CameraPage,
+    CameraQuery,
+    CameraStatus,
+    Region,
+)
 from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord
 
@@ -112,6 +121,17 @@ class Catalog:
         known = self._registry.cameras
         cameras = [camera for camera_id in ids if (camera := known.get(camera_id)) is not None]
         return count_cameras(cameras, self._latest, digits)
+
+    def regions(self, region_prefix: str, name: Callable[[str], str]) -> list[Region]:
+        """Return every province, city and county that has cameras and begins with the prefix, by code.
+
+        `name(code)`: its name. A camera of a county counts for the city and the province too.
+        """
+        with self._lock:
+            if self._version != self._registry.version:
+                self._read_registry()
+            codes = {region[:digits] for region in self._by_region for digits in (2, 4, 6)}
+        return [Region(code, name(code)) for code in sorted(codes) if code and code.startswith(region_prefix)]
 
     def count_of(self, cameras: Sequence[Camera]) -> CameraCount:
         """Return the numbers of these cameras."""

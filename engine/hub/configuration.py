@@ -38,7 +38,7 @@ class Configuration:
         tell_supervisor: Callable[[dict[str, Any], dict[str, Any]], None],
     ) -> None:
         self.settings = settings
-        self._calendar = calendar
+        self.calendar = calendar
         self._warn = warn
         self._apply = apply
         self._count = count
@@ -76,7 +76,7 @@ class Configuration:
             )
         try:
             allowed = over_api(self.settings, wanted, REQUEST)
-            return self._change(allowed, self._calendar, REQUEST, dry_run)
+            return self._change(allowed, self.calendar, REQUEST, dry_run)
         except ConfigError:
             if not dry_run:
                 self.count_refused()
@@ -88,7 +88,7 @@ class Configuration:
 
     def warnings(self) -> list[str]:
         """Return what the operator should know about the settings in force."""
-        return self._warnings(self.settings, self._calendar)
+        return self._warnings(self.settings, self.calendar)
 
     def _change(self, wanted: Settings, calendar: Calendar, source: str, dry_run: bool) -> ConfigReport:
         settings = hot_part(self.settings, wanted)
@@ -103,12 +103,12 @@ class Configuration:
             for change in changes
             if not change.hot
         ]
-        changed = settings != self.settings or calendar != self._calendar
+        changed = settings != self.settings or calendar != self.calendar
         if dry_run:
             return ConfigReport(revision(self.settings), changes, (*warnings, *self._warnings(settings, calendar)))
         if changed:
             self._apply(settings, calendar)
-            self.settings, self._calendar = settings, calendar
+            self.settings, self.calendar = settings, calendar
             self._tell_supervisor(settings.model_dump(mode="json"), calendar.model_dump(mode="json"))
         self._count("applied" if changed else "unchanged")
         if changed or changes:

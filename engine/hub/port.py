@@ -23,6 +23,7 @@ from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.state import HubState
 from engine.hub.stories.stories import Stories
 from engine.hub.uplink_owners import on_foreign_uplinks
+from engine.interchange.regions import hebei
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
@@ -35,6 +36,7 @@ from engine.model.registry import (
     CameraQuery,
     CameraStatus,
     ImportReport,
+    Region,
     RegionLevel,
     RowProblem,
 )
@@ -205,6 +207,10 @@ class Port:
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return how the patrol goes, with the cameras of a region."""
         return await self._ask(lambda: self._status(region_prefix))
+
+    async def list_regions(self, region_prefix: str) -> Sequence[Region]:
+        """Return the regions with cameras that begin with the prefix, with the names that digests have."""
+        return await asyncio.to_thread(self._catalog.regions, region_prefix, hebei().label)
 
     async def schedule(self) -> SchedulerStatus:
         """Return how the patrol keeps its periods."""
@@ -387,4 +393,6 @@ class Port:
             cameras_enabled=self._state.registry.enabled(region_prefix),
             cameras_by_state=by_state,
             machine=self._state.telemetry.machine(monotonic_ns()),
+            time_zone=self._state.configuration.calendar.timezone,
+            now_wall_ns=wall_ns(),
         )

@@ -106,6 +106,19 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom the engine takes a caller for.
+
+    `expires_wall_ns`: when the caller's token expires; 0 if never. `local`: the caller has no token, because none was
+    ever made and it is on the engine's machine.
+    """
+
+    actor: Actor
+    expires_wall_ns: int = 0
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TokenOrder:
     """A request for a new token. Fields as in Token; `expires_wall_ns` 0 means never."""
 

@@ -29,7 +29,8 @@ class EngineStatus:
 
     `version`: of the engine; `rules_version`: of the rules that judge. `cameras`: registered cameras;
     `cameras_enabled`: those of them that are enabled. `cameras_by_state`: number of cameras by announced state (ok,
-    fault, unknown, offline, unseen). `machine`: None if the caller sees one region only.
+    fault, unknown, offline, unseen). `machine`: None if the caller sees one region only. `time_zone`: IANA name, of the
+    kitchens. `now_wall_ns`: the engine's clock when it answered.
     """
 
     version: str
@@ -39,3 +40,5 @@ class EngineStatus:
     cameras_enabled: int = 0
     cameras_by_state: Mapping[str, int] = field(default_factory=dict)
     machine: MachineStatus | None = None
+    time_zone: str = ""
+    now_wall_ns: int = 0

@@ -53,6 +53,14 @@ class CameraOrder(StrEnum):
         return self in (CameraOrder.NAME, CameraOrder.REGION, CameraOrder.SITE_ID)
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A province, city or county. `code`: 2, 4 or 6 digits of GB/T 2260. `name`: the code if it is in no table."""
+
+    code: str
+    name: str
+
+
 class RegionLevel(StrEnum):
     """The level of a region."""
 

@@ -24,7 +24,7 @@ from engine.model.findings import (
 )
 from engine.model.kpi import KpiQuery, KpiTable, LeagueQuery, LeagueTable
 from engine.model.picture import FindingPicture, RenderedPicture
-from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, Region, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.stories.story import CameraStory
@@ -98,6 +98,9 @@ class HubPort(Protocol):
 
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return the state of the engine; cameras are counted within the region."""
+
+    async def list_regions(self, region_prefix: str) -> Sequence[Region]:
+        """Return every province, city and county that has cameras and begins with the prefix, by code."""
 
     async def schedule(self) -> SchedulerStatus:
         """Return the state of the scheduler."""

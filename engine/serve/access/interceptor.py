@@ -41,13 +41,14 @@ _METHOD_CHARS_MAX = 200
 @dataclass(slots=True)
 class Call:
     """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log. `audit_id`: of
-    its entry there, once its change has begun."""
+    its entry there, once its change has begun. `token_digest`: of the caller's token; empty: it needs none."""
 
     actor: Actor
     hub: ScopedHub
     context: Context
     subject: str = ""
     audit_id: int = 0
+    token_digest: bytes = b""
 
     def time_left_s(self) -> float | None:
         """Seconds until the caller's deadline; None if there is none."""
@@ -230,7 +231,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         outcome = "OK"
         try:
             actor, digest = self._authenticate(context)
-            call = Call(actor, self._scoped_hub(actor), context)
+            call = Call(actor, self._scoped_hub(actor), context, token_digest=digest)
             self._limits.check(digest, _peer(context), monotonic_ns())
             self._authorise(method, call)
             yield call, digest

@@ -30,6 +30,8 @@ class RegionCheck(Enum):
     """The region or the camera of a pause; pauses of recorders and platforms need a token of all regions."""
     TOKEN = auto()
     """The region of tokens, and of the actors in the audit log."""
+    CALLER = auto()
+    """Nothing: the call tells callers only of themselves."""
     ALL_REGIONS = auto()
     """The call concerns all regions: tokens with a region are refused."""
 
@@ -70,6 +72,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "QueryKpis": Rule(Role.VIEWER, RegionCheck.REGION),
         "QueryLeague": Rule(Role.VIEWER, RegionCheck.REGION),
         "GetStatus": Rule(Role.VIEWER, RegionCheck.REGION),
+        "ListRegions": Rule(Role.VIEWER, RegionCheck.REGION),
     },
     "FindingService": {
         "GetFinding": Rule(Role.VIEWER, RegionCheck.FINDING),
@@ -106,6 +109,7 @@ RULES: dict[str, dict[str, Rule]] = {
         "ListSpotChecks": Rule(Role.VIEWER, RegionCheck.SPOT_CHECK),
     },
     "AccessService": {
+        "GetCaller": Rule(Role.VIEWER, RegionCheck.CALLER),
         "CreateToken": Rule(Role.ADMIN, RegionCheck.TOKEN, changes=True),
         "ListTokens": Rule(Role.ADMIN, RegionCheck.TOKEN),
         "RevokeToken": Rule(Role.ADMIN, RegionCheck.TOKEN, changes=True),

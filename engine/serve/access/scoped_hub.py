@@ -23,6 +23,7 @@ from engine.model.registry import (
     CameraQuery,
     CameraStatus,
     ImportReport,
+    Region,
     RegionLevel,
     RowProblem,
 )
@@ -207,6 +208,11 @@ class ScopedHub(ScopedFindings):
         if prefix is None:
             status = replace(status, cameras=0, cameras_enabled=0, cameras_by_state={})
         return replace(status, machine=None) if self._region else status
+
+    async def list_regions(self, region_prefix: str) -> Sequence[Region]:
+        """Return the regions with cameras that lie within the caller's."""
+        prefix = self._narrowed(region_prefix)
+        return () if prefix is None else await self._hub.list_regions(prefix)
 
     async def schedule(self) -> SchedulerStatus:
         """For those who see everything."""

@@ -12,7 +12,7 @@ import structlog
 
 from engine.clock import wall_ns
 from engine.errors import ErrorReason, PatrolError, UnauthenticatedError
-from engine.model.access import CALLER_METADATA, LOCAL, Actor, Token, token_digest
+from engine.model.access import CALLER_METADATA, LOCAL, Actor, Caller, Token, token_digest
 from engine.runtime.log import report, time_text
 from engine.runtime.log_events import TOKEN_CREATED, TOKEN_REVOKED
 from engine.serve.port import AccessStore
@@ -84,6 +84,11 @@ class TokenCache:
             ),
             default=None,
         )
+
+    def caller(self, actor: Actor, digest: bytes) -> Caller:
+        """Return whom an authenticated caller is taken for. `actor`, `digest`: as `authenticate` returned them."""
+        token = self._tokens.get(digest)
+        return Caller(actor, 0 if token is None else token.expires_wall_ns, local=not digest)
 
     def is_valid(self, digest: bytes) -> bool:
         """Whether calls with the token of this digest (empty: without a token) are still accepted."""

@@ -1,6 +1,6 @@
 """Converts tokens and entries of the audit log to messages of patrol.v1 and back. Pure."""
 
-from engine.model.access import ANONYMOUS, Actor, AuditEntry, Role, Token, TokenOrder
+from engine.model.access import ANONYMOUS, Actor, AuditEntry, Caller, Role, Token, TokenOrder
 from engine.serve.messages.convert import timestamp, wall_ns_of
 from engine.serve.messages.resource_names import number_of, numbered_name
 from patrol.v1 import access_pb2
@@ -55,6 +55,23 @@ def order_message(order: TokenOrder) -> access_pb2.Token:
         region=order.region,
         expire_time=timestamp(order.expires_wall_ns),
     )
+
+
+def caller_message(caller: Caller) -> access_pb2.Caller:
+    """Return whom the engine takes a caller for as a message."""
+    return access_pb2.Caller(
+        display_name=caller.actor.name,
+        role=_ROLE_NUMBER[caller.actor.role],
+        region=caller.actor.region,
+        expire_time=timestamp(caller.expires_wall_ns),
+        local=caller.local,
+    )
+
+
+def caller_of(message: access_pb2.Caller) -> Caller:
+    """Return whom the engine takes a caller for, from a message."""
+    actor = Actor(message.display_name, _ROLE[message.role], message.region)
+    return Caller(actor, wall_ns_of(message.expire_time), message.local)
 
 
 def entry_message(entry: AuditEntry) -> access_pb2.AuditEntry:

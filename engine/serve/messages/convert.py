@@ -9,7 +9,7 @@ from engine.model.camera import Camera, KeyPoint, SiteKind
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
-from engine.model.registry import CameraStatus
+from engine.model.registry import CameraStatus, Region
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict, View
 from engine.serve.messages.resource_names import camera_id_of, camera_name, verdict_ids_of, verdict_name
 from patrol.v1 import cameras_pb2, feed_pb2, measurement_pb2, patrol_pb2, verdicts_pb2
@@ -255,6 +255,8 @@ def engine_message(status: EngineStatus) -> patrol_pb2.PatrolStatus:
         cameras=status.cameras,
         cameras_enabled=status.cameras_enabled,
         cameras_by_state=status.cameras_by_state,
+        time_zone=status.time_zone,
+        now=timestamp(status.now_wall_ns),
     )
     if status.machine is not None:
         figures = {name: getattr(status.machine, name) for name in MachineStatus.__slots__}
@@ -275,7 +277,19 @@ def engine_of(message: patrol_pb2.PatrolStatus) -> EngineStatus:
         cameras_enabled=message.cameras_enabled,
         cameras_by_state=dict(message.cameras_by_state),
         machine=machine,
+        time_zone=message.time_zone,
+        now_wall_ns=wall_ns_of(message.now),
     )
+
+
+def region_message(region: Region) -> patrol_pb2.Region:
+    """Return a region as a message."""
+    return patrol_pb2.Region(code=region.code, display_name=region.name)
+
+
+def region_of(message: patrol_pb2.Region) -> Region:
+    """Return the region in a message."""
+    return Region(message.code, message.display_name)
 
 
 def scores_message(scores: Scores) -> measurement_pb2.Scores:

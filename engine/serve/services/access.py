@@ -1,13 +1,13 @@
-"""AccessService of patrol.v1: tokens and the audit log."""
+"""AccessService of patrol.v1: the caller, tokens and the audit log."""
 
 from collections.abc import Awaitable, Callable
 
 from engine.clock import wall_ns
 from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
-from engine.model.access import AuditQuery
+from engine.model.access import Actor, AuditQuery, Caller
 from engine.serve.access.interceptor import Call
 from engine.serve.access.rules import CHANGES
-from engine.serve.messages.access import created_message, entry_message, order_of, token_message
+from engine.serve.messages.access import caller_message, created_message, entry_message, order_of, token_message
 from engine.serve.messages.convert import wall_ns_of
 from engine.serve.messages.paging import PageTokens, page_size_of
 from engine.serve.messages.resource_names import number_of
@@ -15,11 +15,22 @@ from patrol.v1 import access_pb2, access_pb2_grpc
 
 
 class AccessService(access_pb2_grpc.AccessServiceServicer):
-    """Tokens and the audit log. `refresh`: called after a token was created or revoked."""
+    """The caller, tokens and the audit log. `refresh`: called after a token was created or revoked. `caller(actor,
+    digest)`: returns whom a caller with this token is taken for."""
 
-    def __init__(self, page_size_max: int, refresh: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        page_size_max: int,
+        refresh: Callable[[], Awaitable[None]],
+        caller: Callable[[Actor, bytes], Caller],
+    ) -> None:
         self._page_size_max = page_size_max
         self._refresh = refresh
+        self._caller = caller
+
+    async def GetCaller(self, request: access_pb2.GetCallerRequest, call: Call) -> access_pb2.Caller:
+        """Return whom the engine takes the caller for."""
+        return caller_message(self._caller(call.actor, call.token_digest))
 
     async def CreateToken(self, request: access_pb2.CreateTokenRequest, call: Call) -> access_pb2.CreateTokenResponse:
         """Create a token. Raises InvalidArgumentError if its expire_time is in the past."""

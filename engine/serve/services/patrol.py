@@ -11,7 +11,7 @@ from engine.model.verdict import PublishedVerdict, View
 from engine.model.visit import CheckNowReport
 from engine.serve.access.interceptor import Call
 from engine.serve.access.not_found import no_camera
-from engine.serve.messages.convert import engine_message, verdict_message, view_of
+from engine.serve.messages.convert import engine_message, region_message, verdict_message, view_of
 from engine.serve.messages.encoding import encode_watch_response
 from engine.serve.messages.kpis import league_message, league_query_of, query_of, table_message
 from engine.serve.messages.paging import PageTokens, page_size_of
@@ -24,6 +24,8 @@ from engine.serve.streams.filters import VERDICTS, VerdictFilter
 from patrol.v1 import patrol_pb2, patrol_pb2_grpc, pictures_pb2, stories_pb2, verdicts_pb2
 
 CHECK_NOW_S_MAX = 600.0
+REGIONS_MAX = 5_000
+"""Regions of one reply; the country has fewer than 3,400 of all levels."""
 _PENDING_REPLY_S = 0.5
 """How long before the caller's deadline the cameras without a verdict are reported as pending."""
 _REGISTRY_CHECK_S = 2.0
@@ -197,6 +199,16 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
     async def GetStatus(self, request: patrol_pb2.GetStatusRequest, call: Call) -> patrol_pb2.PatrolStatus:
         """Return the state of the engine."""
         return engine_message(await call.hub.status(request.region_prefix))
+
+    async def ListRegions(self, request: patrol_pb2.ListRegionsRequest, call: Call) -> patrol_pb2.ListRegionsResponse:
+        """Return the regions that have cameras. Raises InvalidArgumentError if there are too many."""
+        regions = await call.hub.list_regions(request.region_prefix)
+        if len(regions) > REGIONS_MAX:
+            raise InvalidArgumentError(
+                "region_prefix",
+                f"{request.region_prefix!r}: {len(regions)} regions; allowed: at most {REGIONS_MAX}; give a longer one",
+            )
+        return patrol_pb2.ListRegionsResponse(regions=map(region_message, regions))
 
 
 def encode_watch_event(published: PublishedVerdict, view: View) -> bytes:

@@ -194,6 +194,8 @@ ROUTES = (
     Route(_P + "QueryLeague", "of all counties", lambda t: {"measured_share_min": 0.0}, twin=False, read=True),
     Route(_P + "QueryLeague", "of its region", lambda t: {"region_prefix": t.region}, read=True),
     Route(_P + "GetStatus", "of its region", lambda t: {"region_prefix": t.region}),
+    Route(_P + "ListRegions", "all", lambda t: {}, twin=False, read=True),
+    Route(_P + "ListRegions", "its own", lambda t: {"region_prefix": t.region}, read=True),
     # Canteens
     Route(_N + "GetCanteen", "by its id", lambda t: {"name": f"canteens/{t.site}"}, read=True),
     Route(_N + "ListCanteens", "everything", lambda t: {}, twin=False, read=True),
@@ -267,6 +269,7 @@ ROUTES = (
     Route(_S + "GetSpotCheck", "the latest", lambda t: {"name": "spotChecks/latest"}, twin=False, read=True),
     Route(_S + "ListSpotChecks", "everything", lambda t: {}, twin=False, read=True),
     # Tokens and the log
+    Route(_A + "GetCaller", "our own", lambda t: {}, twin=False),
     Route(_A + "ListTokens", "everything", lambda t: {"show_ended": True}, twin=False, read=True),
     Route(_A + "RevokeToken", "by its number", lambda t: {"name": f"tokens/{t.token}"}),
     Route(_A + "CreateToken", "for its region",
@@ -314,7 +317,7 @@ def _answer(channel: grpc.Channel, route: Route, names: RequestNames, token: str
     """Return the answer without what the request itself held and without what is the county's own."""
     answer = _send(channel, route, names, token)
     said = str(route.request(names))
-    text = answer.text
+    text = re.sub(r'"now": "[^"]*"', '"now": "?"', answer.text)
     for value in sorted(_text_values(names), key=len, reverse=True):
         if value in said or value in (names.own_camera, names.own_region, names.own_digest):
             text = text.replace(value, "?")

@@ -18,6 +18,7 @@ from engine.hub.registry import Registry
 from engine.hub.services.canteens import CanteenService
 from engine.hub.uplink_owners import on_foreign_uplinks
 from engine.hub.verdict_log import VerdictLog
+from engine.interchange.regions import hebei
 from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
@@ -44,7 +45,7 @@ from engine.model.findings import (
 )
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
-from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, RegionLevel
+from engine.model.registry import CameraCount, CameraPage, CameraQuery, CameraStatus, ImportReport, Region, RegionLevel
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.stories.story import CameraStory, StoryEvent, StoryStep
@@ -67,7 +68,7 @@ VERDICT = Verdict(
     Scores(1.5, None, 3.0), {"luma_mean": 2.0}, {"limit": 1.0}, "1", 640, 480, Codec.H265,
     Cause.DEFOCUS, Cause.PICTURE_STILL, Severity.BLIND, 0.75, (3, 143),
 )  # fmt: skip
-STATUS = EngineStatus("v", "r", 7, 25, 24, {"ok": 25}, MachineStatus(1, 2, 3, 4, 5, 6.5, 7.5))
+STATUS = EngineStatus("v", "r", 7, 25, 24, {"ok": 25}, MachineStatus(1, 2, 3, 4, 5, 6.5, 7.5), "Asia/Urumqi")
 
 
 class Ledger:
@@ -285,7 +286,10 @@ class FakeHub:
 
     async def status(self, region_prefix: str) -> EngineStatus:
         number = sum(self.registry.by_state(region_prefix).values())
-        return replace(STATUS, cameras=number, cameras_by_state={"ok": number})
+        return replace(STATUS, cameras=number, cameras_by_state={"ok": number}, now_wall_ns=wall_ns())
+
+    async def list_regions(self, region_prefix: str) -> Sequence[Region]:
+        return self._catalog().regions(region_prefix, hebei().label)
 
     async def schedule(self) -> SchedulerStatus:
         return SchedulerStatus(cameras=len(self.registry.cameras), pauses=tuple(self.pauses.values()))
