@@ -22,6 +22,7 @@ from engine.config.judge import JudgeSettings
 from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
+from engine.demo.area_map import county_map
 from engine.demo.county import County, DemoCamera, tally
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict
@@ -46,7 +47,9 @@ def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> 
             county = stack.enter_context(County(seed, lambda clips, _: done(clips)))
         if stop.is_set():
             return 0
-        engine = stack.enter_context(Supervisor(demo_settings(Path(folder)), stop))
+        map_file = Path(folder) / "map.json"
+        map_file.write_text(county_map())
+        engine = stack.enter_context(Supervisor(demo_settings(Path(folder), map_file), stop))
         if stop.is_set():
             return 0
         client = stack.enter_context(PatrolClient(engine.addresses["grpc"]))
@@ -54,8 +57,11 @@ def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> 
         return _watch(console, client, engine, county.cameras, seconds, stop)
 
 
-def demo_settings(folder: Path) -> Settings:
-    """Return settings for a small county that is visited every few seconds; everything is stored in `folder`."""
+def demo_settings(folder: Path, map_file: Path | None = None) -> Settings:
+    """Return settings for a small county that is visited every few seconds; everything is stored in `folder`.
+
+    `map_file`: GeoJSON for the console; None: it shows tiles.
+    """
     return Settings(
         feed=FeedSettings(deadline_s=3.0, connect_timeout_s=1.5, demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
@@ -77,7 +83,7 @@ def demo_settings(folder: Path) -> Settings:
             quarantine_dir=str(folder / "quarantine"),
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
-        web=WebSettings(listen="127.0.0.1:0"),
+        web=WebSettings(listen="127.0.0.1:0", map_file=str(map_file) if map_file else ""),
         log=LogSettings(level="error"),
     )
 

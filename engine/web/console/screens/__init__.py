@@ -2,10 +2,11 @@
 scheduler, access. Those without an entry (pictures, camera) come last.
 """
 
-from engine.web.console.screens import pictures, today
+from engine.web.console.screens import kpis, pictures, today
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
+    kpis.SCREEN,
     pictures.SCREEN,
 )

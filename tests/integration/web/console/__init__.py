@@ -1,0 +1,1 @@
+"""The console against a real engine: by HTTP, and in a browser."""
