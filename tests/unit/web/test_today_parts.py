@@ -176,6 +176,24 @@ def test_a_value_is_made_once_for_many_and_shown_while_a_new_one_is_made() -> No
     assert asyncio.run(run()) == [[1] * 5, 1, 2, 3]
 
 
+def test_what_takes_long_is_kept_longer() -> None:
+    now = 0.0
+
+    async def slow() -> int:
+        nonlocal now
+        now += 0.5
+        return int(now)
+
+    async def run() -> bool:
+        nonlocal now
+        store = Kept(lambda: now)
+        first = await store.value("k", slow)
+        now += 19.0
+        return bool(first == await store.value("k", slow)) and now == 19.5
+
+    assert asyncio.run(run())
+
+
 def test_an_error_is_told_to_who_waits_and_the_next_asks_anew() -> None:
     async def fail() -> int:
         raise ConfigError("no")

@@ -7,6 +7,7 @@ from pathlib import Path
 import engine.web.console
 from engine.web.console.languages import language
 from engine.web.console.rates.period import PRESETS
+from engine.web.console.today import standing_text
 from engine.web.console.today.health import _CLASSES, _SHED
 
 FOLDER = Path(engine.web.console.__file__).parent
@@ -20,7 +21,12 @@ VALUE = re.compile(r"%\((\w+)\)s")
 
 
 def test_every_text_in_code_has_its_chinese() -> None:
-    texts = {*PRESETS.values(), *_SHED.values(), *(text for pair in _CLASSES.values() for text in pair)}
+    texts = {
+        *PRESETS.values(),
+        *standing_text.TEXTS,
+        *_SHED.values(),
+        *(text for pair in _CLASSES.values() for text in pair),
+    }
     for module in MODULES:
         for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "text":

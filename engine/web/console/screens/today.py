@@ -16,7 +16,7 @@ from engine.web.console import forms
 from engine.web.console.console import Console, Handler
 from engine.web.console.page import Page
 from engine.web.console.screens.screen import Action, Screen
-from engine.web.console.today import health, links, standing, trend, urgent, worse
+from engine.web.console.today import health, links, standing, standing_text, trend, urgent, worse
 from engine.web.console.today.kept import Kept
 from engine.web.console.today.regions import asked_region, trail
 
@@ -94,12 +94,17 @@ class Today:
         drawing = await self._map.drawing(frozenset(code for code in found.areas if code))
         ranked = standing.worst_first(found.areas, show)
         shown = ranked if values["all_areas"] else ranked[:_ROWS_SHOWN]
+        figures = {code: standing.figure(tally, show) for code, tally in found.areas.items()}
         drawn = {shape.code for shape in drawing.shapes} if drawing else set()
         return {
             "standing": found,
             "drawing": drawing,
             "tiles": [code for code in found.areas if code not in drawn],
-            "figures": {code: standing.figure(tally, show) for code, tally in found.areas.items()},
+            "figures": figures,
+            "titles": {
+                code: standing_text.title(page, code, found.areas[code], figure, show)
+                for code, figure in figures.items()
+            },
             "legend": standing.legend(show),
             "rows": shown,
             "left_out": len(ranked) - len(shown),

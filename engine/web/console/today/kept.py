@@ -8,7 +8,10 @@ from time import monotonic
 from typing import Any
 
 FRESH_S = 4.0
-"""So long a value is shown without asking again."""
+FRESH_S_MAX = 30.0
+_COST_SHARE_MAX = 1 / 40
+"""A value is shown without asking again for FRESH_S, but so long that asking takes at most this share of the time, if
+that is not more than FRESH_S_MAX: counts of a hundred thousand cameras must not slow the patrol."""
 STALE_S = 60.0
 """So long an older value is shown while a new one is asked for."""
 _ENTRIES_MAX = 512
@@ -18,6 +21,7 @@ _ENTRIES_MAX = 512
 class _Entry:
     value: Any = None
     made_s: float = float("-inf")
+    fresh_s: float = FRESH_S
     task: "asyncio.Task[Any] | None" = None
 
 
@@ -38,7 +42,7 @@ class Kept:
         while len(self._entries) > _ENTRIES_MAX:
             self._entries.popitem(last=False)
         age_s = self._clock_s() - entry.made_s
-        if age_s <= FRESH_S:
+        if age_s <= entry.fresh_s:
             return entry.value
         if entry.task is None or entry.task.done():
             entry.task = asyncio.ensure_future(self._make(entry, make))
@@ -48,8 +52,10 @@ class Kept:
         return await asyncio.shield(entry.task)
 
     async def _make(self, entry: _Entry, make: Callable[[], Awaitable[Any]]) -> Any:
+        began_s = self._clock_s()
         value = await make()
         entry.value, entry.made_s = value, self._clock_s()
+        entry.fresh_s = min(FRESH_S_MAX, max(FRESH_S, (entry.made_s - began_s) / _COST_SHARE_MAX))
         return value
 
 

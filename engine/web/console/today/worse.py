@@ -10,7 +10,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from engine.web.console.page import Page
 from patrol.v1.cameras_pb2 import CameraFilter, CountCamerasRequest
 from patrol.v1.findings_pb2 import Finding, FindingFilter, ListFindingsRequest, SummarizeFindingsRequest
-from patrol.v1.verdicts_pb2 import VerdictState
 
 AREAS_SHOWN = 10
 _FINDINGS_SHOWN = 6
@@ -47,7 +46,7 @@ async def ask(page: Page, region: str, since: datetime) -> Worse:
     began = Timestamp()
     began.FromDatetime(since)
     opened = FindingFilter(region_prefix=region, open_start_time=began)
-    summary, newest, faulty, offline = await asyncio.gather(
+    summary, newest, changed = await asyncio.gather(
         page.call(SummarizeFindingsRequest(filter=opened, group_by=["county"])),
         page.call(
             ListFindingsRequest(
@@ -55,20 +54,15 @@ async def ask(page: Page, region: str, since: datetime) -> Worse:
                 page_size=_FINDINGS_SHOWN,
             )
         ),
-        page.call(_cameras(region, began, VerdictState.VERDICT_STATE_FAULT)),
-        page.call(_cameras(region, began, VerdictState.VERDICT_STATE_OFFLINE)),
+        page.call(CountCamerasRequest(filter=CameraFilter(region_prefix=region, since_start_time=began))),
     )
     areas: defaultdict[str, Change] = defaultdict(Change)
     for group in summary.tables[0].groups:
         areas[group.region] = replace(areas[group.region], opened=group.count, open=group.open_count)
-    for row in faulty.regions:
-        areas[row.region] = replace(areas[row.region], fault=row.camera_count)
-    for row in offline.regions:
-        areas[row.region] = replace(areas[row.region], offline=row.camera_count)
-    total = Change(summary.total.count, summary.total.open_count, faulty.total.camera_count, offline.total.camera_count)
+    for row in changed.regions:
+        areas[row.region] = replace(areas[row.region], fault=row.fault_count, offline=row.offline_count)
+    total = Change(
+        summary.total.count, summary.total.open_count, changed.total.fault_count, changed.total.offline_count
+    )
     ranked = sorted((item for item in areas.items() if item[1].worth), key=lambda item: (-item[1].worth, item[0]))
     return Worse(began, total, tuple(ranked[:AREAS_SHOWN]), max(0, len(ranked) - AREAS_SHOWN), tuple(newest.findings))
-
-
-def _cameras(region: str, since: Timestamp, state: VerdictState) -> CountCamerasRequest:
-    return CountCamerasRequest(filter=CameraFilter(region_prefix=region, state=state, since_start_time=since))

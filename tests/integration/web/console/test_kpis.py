@@ -42,7 +42,7 @@ def closed(city: RatedCity) -> dict[str, Any]:
 
 def asked_days(closed: dict[str, Any]) -> dict[str, Any]:
     """Return the same days for the API over HTTP."""
-    query = {}
+    query: dict[str, int] = {}
     for field, name in (("fromDay", "from"), ("toDay", "to")):
         year, month, day = closed[name].split("-")
         query |= {f"{field}.year": int(year), f"{field}.month": int(month), f"{field}.day": int(day)}
