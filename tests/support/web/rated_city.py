@@ -23,6 +23,8 @@ from tests.support.ports import free_port
 ZONE = ZoneInfo("Asia/Shanghai")
 DAYS = 9
 """Days before today that have counts."""
+HOURS = range(5, 24)
+"""Hours of yesterday that have counts."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def rated_city(folder: Path, **web: Any) -> Iterator[RatedCity]:
         store.close()
     base = refusing_settings(folder, free_port())
     calm = base.scheduler.model_copy(
-        update={name: 10.0 for name in type(base.scheduler).model_fields if name.endswith(("period_s", "first_s"))}
-        | {"backoff_max_s": 20.0}
+        update={name: 4.0 for name in type(base.scheduler).model_fields if name.endswith(("period_s", "first_s"))}
+        | {"backoff_max_s": 6.0}
     )
     settings = base.model_copy(update={"web": WebSettings(listen="127.0.0.1:0", **web), "scheduler": calm})
     with Supervisor(settings) as engine:
@@ -74,10 +76,11 @@ def rated_city(folder: Path, **web: Any) -> Iterator[RatedCity]:
 
 
 def _write_days(store: Store, today: date) -> None:
-    """Write the counts of days by county and canteen; one county is hardly measured."""
+    """Write the counts of days by county and canteen, and of yesterday by hour; one county is hardly measured."""
     draw = random.Random(7)
     counties: dict[tuple[int, str], Counts] = {}
     canteens: dict[tuple[int, str], dict[str, Counts]] = {}
+    hours: dict[tuple[int, int, str], Counts] = {}
     for ago in range(1, DAYS + 1):
         day = (today - timedelta(days=ago)).toordinal()
         for place, county in enumerate(COUNTIES):
@@ -89,11 +92,23 @@ def _write_days(store: Store, today: date) -> None:
             for counts in rows.values():
                 total = total.plus(counts)
             counties[day, county] = total
+            if ago == 1:
+                hours |= {(day, hour, county): _by_then(total, hour) for hour in HOURS}
             canteens[day, county] = rows
     with write_transaction(store._engine) as connection:
         store.kpis.write(
-            connection, KpiChanges(counties=counties, canteens=canteens), keep_days=400, keep_hours_days=40
+            connection,
+            KpiChanges(counties=counties, canteens=canteens, hours=hours),
+            keep_days=400,
+            keep_hours_days=40,
         )
+
+
+def _by_then(day: Counts, hour: int) -> Counts:
+    """Return a day's counts as they had come when an hour ended."""
+    return day._replace(
+        periods_due=day.periods_due * (hour + 1) // 24, periods_kept=day.periods_kept * (hour + 1) // 24
+    )
 
 
 def _counts(draw: random.Random, clear: float, measured: int) -> Counts:

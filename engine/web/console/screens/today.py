@@ -5,7 +5,7 @@ The page asks for all its parts at once. A part that the engine needs long for c
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from engine.web.console import forms
 from engine.web.console.console import Console, Handler
 from engine.web.console.page import Page
+from engine.web.console.rates.period import today_of
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.console.today import health, links, standing, standing_text, trend, urgent, worse
 from engine.web.console.today.kept import Kept
@@ -24,8 +25,6 @@ PARTS = ("rates", "areas", "worse", "urgent", "health")
 FIRST_PAGE_S = 0.08
 """How long the page waits for its parts."""
 _ROWS_SHOWN = 20
-_SINCE_STEP_S = 600
-"""The time since which things became worse moves on in such steps, so that one answer serves many."""
 
 
 class Today:
@@ -83,8 +82,7 @@ class Today:
         return await self._kept.value((name, page.caller.region, region), make)
 
     async def _rates(self, page: Page, values: dict[str, Any]) -> Any:
-        today = page.formats().now.astimezone(page.zone).date()
-        region = values["region"]
+        region, today = values["region"], today_of(page)
         found = await self._ask(f"rates {today}", page, region, lambda: trend.ask(page, region, today))
         return {"trends": found, "today": today, "size": (trend.SPARK_WIDTH, trend.SPARK_HEIGHT), "days": trend.DAYS}
 
@@ -113,9 +111,9 @@ class Today:
 
     async def _worse(self, page: Page, values: dict[str, Any]) -> Any:
         region = values["region"]
-        day_ago = (page.formats().now - timedelta(days=1)).timestamp()
-        since = datetime.fromtimestamp(day_ago // _SINCE_STEP_S * _SINCE_STEP_S, UTC)
-        found = await self._ask(f"worse {since}", page, region, lambda: worse.ask(page, region, since))
+        since = today_of(page) - timedelta(days=1)
+        began = datetime.combine(since, time(), page.zone)
+        found = await self._ask(f"worse {since}", page, region, lambda: worse.ask(page, region, began))
         return {"worse": found, "since": since}
 
     async def _urgent(self, page: Page, values: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from tests.support.digests import COUNTIES, SCHOOLS
 from tests.support.web.browser import chromium, needs_chromium, page_of, sign_in
 from tests.support.web.console import User, user
 from tests.support.web.gateway import caller
-from tests.support.web.rated_city import DAYS, RatedCity, rated_city
+from tests.support.web.rated_city import DAYS, HOURS, RatedCity, rated_city
 
 LAST = COUNTIES[-1]
 """The county that is hardly measured."""
@@ -100,6 +100,21 @@ def test_days_add_up_to_the_period(city: RatedCity, admin: User, closed: dict[st
     total = api(city, "/v1/kpis:query", by="KPI_BY_COUNTY", **asked_days(closed))["total"]["rates"]
     assert sum(int(row["Clarity compliance · numerator"]) for row in rows) == clarity(total)[0]
     assert sum(int(row["Clarity compliance · denominator"]) for row in rows) == clarity(total)[1]
+
+
+def test_a_single_day_is_shown_by_hour(city: RatedCity, admin: User) -> None:
+    yesterday = (city.today - timedelta(days=1)).isoformat()
+    asked = asked_days({"from": yesterday, "to": yesterday})
+    hours = api(city, "/v1/kpis:query", by="KPI_BY_PROVINCE", eachHour=True, **asked)["rows"]
+    rows = rows_of(admin.get("/kpis/table.csv", params={"period": "yesterday", "times": 1}))
+    assert [row["hour"] for row in rows] == [f"{hour:02}:59" for hour in HOURS]
+    for row, expected in zip(rows, hours, strict=True):
+        coverage = next(rate for rate in expected["rates"] if rate["kpi"] == "KPI_PATROL_COVERAGE")
+        assert row["Patrol coverage · numerator"] == coverage["numerator"]
+        assert row["Patrol coverage · denominator"] == coverage["denominator"]
+    page = admin.get("/kpis", params={"period": "yesterday"})
+    assert "By hour: the day as it had come by then" in page.text
+    assert 'data-unit="hour"' in page.text
 
 
 def test_a_county_opens_with_its_canteens(admin: User, closed: dict[str, Any]) -> None:
