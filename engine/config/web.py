@@ -51,6 +51,12 @@ class WebSettings(Section):
         "only.",
         hot=False,
     )
+    map_file: str = key(
+        "",
+        "GeoJSON file with the areas of the console's map: a FeatureCollection of polygons whose property `code` or "
+        "`adcode` is a region code of GB/T 2260; at most 20 MB and 5,000 features. Empty: regions are shown as tiles.",
+        hot=False,
+    )
     deadline_s: float = key(
         30.0, "Deadline of a call without the header Grpc-Timeout.", unit="s", ge=0.1, le=60, hot=False
     )

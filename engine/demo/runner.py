@@ -24,6 +24,7 @@ from engine.config.judge import JudgeSettings
 from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
+from engine.demo.area_map import county_map
 from engine.demo.county import County, DemoCamera, tally
 from engine.model.registry import CameraStatus
 from engine.model.verdict import Verdict
@@ -48,9 +49,10 @@ def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> 
             county = stack.enter_context(County(seed, lambda clips, _: done(clips)))
         if stop.is_set():
             return 0
-        settings = demo_settings(Path(folder))
-        if _is_free(WebSettings().listen):
-            settings = settings.model_copy(update={"web": WebSettings()})
+        map_file = Path(folder) / "map.json"
+        map_file.write_text(county_map())
+        listen = WebSettings().listen
+        settings = demo_settings(Path(folder), map_file, listen if _is_free(listen) else "127.0.0.1:0")
         engine = stack.enter_context(Supervisor(settings, stop))
         if stop.is_set():
             return 0
@@ -59,8 +61,11 @@ def play(console: Console, seconds: float, seed: int, stop: threading.Event) -> 
         return _watch(console, client, engine, county.cameras, seconds, stop)
 
 
-def demo_settings(folder: Path) -> Settings:
-    """Return settings for a small county that is visited every few seconds; everything is stored in `folder`."""
+def demo_settings(folder: Path, map_file: Path | None = None, web_listen: str = "127.0.0.1:0") -> Settings:
+    """Return settings for a small county that is visited every few seconds; everything is stored in `folder`.
+
+    `map_file`: GeoJSON for the console; None: it shows tiles. `web_listen`: where the console is.
+    """
     return Settings(
         feed=FeedSettings(deadline_s=3.0, connect_timeout_s=1.5, demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
@@ -82,7 +87,7 @@ def demo_settings(folder: Path) -> Settings:
             quarantine_dir=str(folder / "quarantine"),
         ),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
-        web=WebSettings(listen="127.0.0.1:0"),
+        web=WebSettings(listen=web_listen, map_file=str(map_file) if map_file else ""),
         log=LogSettings(level="error"),
     )
 

@@ -83,7 +83,7 @@ class _Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # the digest, a file of its own, has its own policy
             await send(message)
 
         await self._app(scope, receive, send_on)

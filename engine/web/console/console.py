@@ -18,6 +18,7 @@ from engine.model.access import CALLER_METADATA, PEER_METADATA
 from engine.web.admission import Admission, peer_text
 from engine.web.channel import EngineChannel
 from engine.web.console import forms
+from engine.web.console.areas.area_map import AreaMap
 from engine.web.console.calls import EngineCalls
 from engine.web.console.error_pages import error_page
 from engine.web.console.languages import choose, language
@@ -58,6 +59,7 @@ class Console:
         self.engine = engine
         self.metrics = metrics
         self.closing = closing
+        self.map = AreaMap(settings.map_file)
         self.sessions = Sessions(key, settings.session_hours)
         self._admission = admission
         self.screens: Sequence[Any] = ()

@@ -18,6 +18,7 @@ from engine.web.console.formats import Formats
 from engine.web.console.languages import Language
 from engine.web.console.sessions import Session
 from engine.web.console.templating import render
+from engine.web.console.words import Words
 from engine.web.replies import PieceResponse, takes_gzip
 
 ROLES = ("viewer", "inspector", "operator", "admin")
@@ -103,6 +104,10 @@ class Page:
     async def call(self, request: Message, deadline_s: float = 0.0) -> Any:
         """Make a call of the engine. Raises HttpError, which becomes a page of its own."""
         return await self.engine.call(request, deadline_s)
+
+    def words(self) -> Words:
+        """Return the words for enums in this page."""
+        return Words(self.language)
 
     def formats(self) -> Formats:
         """Return what writes times and numbers in this page."""

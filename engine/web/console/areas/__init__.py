@@ -1,0 +1,1 @@
+"""Areas of the map: read from GeoJSON, simplified, drawn as SVG paths."""
