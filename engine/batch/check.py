@@ -68,10 +68,12 @@ def check_sources(
     on_done: Callable[[int], None] = lambda _: None,
     *,
     traced: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[CheckResult]:
     """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
-    too. `traced`: record what is said between the engine and each source."""
-    with MeasuringProcess(settings.worker, settings.runtime.confine) as measuring:
+    too. `traced`: record what is said between the engine and each source. `tell` is given a sentence if something else
+    than a source takes long. Raises PatrolError for faults of ours, of which no source may be accused."""
+    with MeasuringProcess(settings.worker, settings.runtime.confine, tell) as measuring:
         for number, source in enumerate(sources, 1):
             trace = DialogueTrace(source_url(source), monotonic_ns()) if traced else None
             result = _check(source, measuring, settings, trace)
