@@ -74,7 +74,7 @@ FIRES = {
     },
     "PatrolOutage": {'patrol_outage_cameras{host="10.0.0.1"}': "500x30"},
     "PatrolEvidenceNearBudget": {"patrol_evidence_bytes": "99x90", "patrol_evidence_budget_bytes": "100x90"},
-    "PatrolExhibitsLost": {'patrol_evidence_out_total{rank="pinned"}': "0x80 1x10"},
+    "PatrolExhibitsLost": {"patrol_evidence_pinned_bytes": "96x30", "patrol_evidence_budget_bytes": "100x30"},
     "PatrolFindingsOverdue": {'patrol_findings_open{severity="blind",level="county",overdue="true"}': "2x90"},
     "PatrolNoticesFailing": {
         'patrol_notices_circuit_open{endpoint="county"}': "0x90",
@@ -93,7 +93,6 @@ ORDINARY_DROPS = (DropReason.SUPERSEDED, DropReason.UNKNOWN_VISIT, DropReason.SH
 SLOW = (
     "PatrolProcessGrows",
     "PatrolEvidenceNearBudget",
-    "PatrolExhibitsLost",
     "PatrolFindingsOverdue",
     "PatrolNoticesFailing",
     "PatrolVisitsBreak",
@@ -173,7 +172,7 @@ def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
     metrics.vitals.disks({"database": 50, "evidence": 50}, {"database": 100, "evidence": 100})
     metrics.vitals.not_ready(set())
     metrics.feeders({"feeder": 1})
-    metrics.evidence(10, 100, {})
+    metrics.evidence(90, 10, 100, {})
     metrics.cameras({("ok", "130102"): 9, ("offline", "130102"): 1})
     metrics.notice_endpoint("county")
     web = WebMetrics()
