@@ -69,8 +69,8 @@ class Quota:
         return True
 
     def evict(self, bytes_max: int) -> tuple[str, Rank] | None:
-        """Remove and return the next name to evict, with its rank; None while `bytes_max` is not exceeded, or if all that
-        is left is pinned."""
+        """Remove and return the next name to evict, with its rank; None while `bytes_max` is not exceeded, and if only
+        what is pinned is left."""
         if self.total_bytes <= bytes_max:
             return None
         for rank, names in zip(Rank, self._ranks, strict=True):
