@@ -6,7 +6,7 @@ from enum import StrEnum
 COMPILE_S_MAX = 900.0
 """The longest that anybody waits for compiled code. A free core needs half a minute, a tenth of a core ten times as
 long."""
-SILENT_S = 5.0
+SILENT_S = 20.0
 """A command that waits for compiled code for longer than this says so."""
 COMPILES = (
     f"waiting until the engine's code is compiled for this machine, at most {COMPILE_S_MAX / 60:.0f} minutes: the "

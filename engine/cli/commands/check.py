@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +88,9 @@ def check(
     raise typer.Exit(_exit_code(answers))
 
 
+@cache
 def _tell(sentence: str) -> None:
+    """Say this on stderr, once."""
     ERR.out(sentence, highlight=False)
 
 
