@@ -9,8 +9,9 @@ measurement against a learned baseline, to a verdict and the new judge state in 
 decoding a picture, as a hub next to its workers judges them at 200 per second (engine/hub/keyframes/micro_batch.py).
 `judge_alone_ms`: the first of them, whose code the decoder has evicted from the CPU caches. `decode_ms`: bare
 libavcodec with its default options and one thread, its context kept. `decode_share` = (fused_ms + judge_ms) /
-decode_ms. `opencv_ms`: `cv2.Laplacian(y, cv2.CV_64F).var()` and `cv2.calcHist`; `ratio` = fused_ms / opencv_ms. The
-picture is the first keyframe of a clip in DIR (camera/canteen_1080p_h264_2M.mp4) if it exists, else a generated one.
+decode_ms. `opencv_ms`: `cv2.Laplacian(y, cv2.CV_64F).var()` and `cv2.calcHist`; `ratio` = fused_ms / opencv_ms.
+`start_cpu_s`: CPU seconds of a worker's start, until it takes work (bench/worker_start.py). The picture is the
+first keyframe of a clip in DIR (camera/canteen_1080p_h264_2M.mp4) if it exists, else a generated one.
 """
 
 import argparse
@@ -31,6 +32,7 @@ import numpy as np
 
 from bench.history import append
 from bench.timing import interleaved_medians_ms
+from bench.worker_start import start_cpu_s
 from engine.config.judge import JudgeSettings
 from engine.decode.decoder import Decoder
 from engine.judge.rules import judge_measurement
@@ -92,6 +94,7 @@ def measure(payload: bytes, rounds: int) -> dict[str, float]:
         **medians,
         "decode_share": (medians["fused_ms"] + medians["judge_ms"]) / medians["decode_ms"],
         "ratio": medians["fused_ms"] / medians["opencv_ms"],
+        "start_cpu_s": start_cpu_s(),
         "rounds": float(rounds),
     }
 

@@ -12,11 +12,12 @@ from engine.config.schema import Settings
 from engine.errors import DecodeError
 from engine.feed.camera_url import route, source_url
 from engine.feed.demuxing.pool import fetch_now
-from engine.feed.dialogue.trace import DialogueTrace, TraceLine
+from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.fallback import fallback_order
 from engine.feed.visit import visit
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState
+from engine.model.dialogue import TraceLine
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason, Verdict
@@ -56,8 +57,7 @@ class CheckResult:
             tree["error"] = {"code": self.error[0], "message": self.error[1]}
         if self.trace:
             tree["trace"] = [
-                {"ms": round(line.after_ns / 1e6, 1), "side": line.side.name.lower(), "text": line.text}
-                for line in self.trace
+                {"ms": line.after_ms, "side": line.side.name.lower(), "text": line.text} for line in self.trace
             ]
         return tree
 
@@ -68,10 +68,12 @@ def check_sources(
     on_done: Callable[[int], None] = lambda _: None,
     *,
     traced: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[CheckResult]:
     """Check the sources one after the other; call `on_done` with the number checked. A source that fails is a result
-    too. `traced`: record what is said between the engine and each source."""
-    with MeasuringProcess(settings.worker, settings.runtime.confine) as measuring:
+    too. `traced`: record what is said between the engine and each source. `tell` is given a sentence if something else
+    than a source takes long. Raises PatrolError for faults of ours, of which no source may be accused."""
+    with MeasuringProcess(settings.worker, settings.runtime.confine, tell) as measuring:
         for number, source in enumerate(sources, 1):
             trace = DialogueTrace(source_url(source), monotonic_ns()) if traced else None
             result = _check(source, measuring, settings, trace)

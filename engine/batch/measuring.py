@@ -3,23 +3,26 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import connection
 from types import TracebackType
 from typing import Self
 
 from engine.config.schema import WorkerSettings
-from engine.errors import DecodeError
+from engine.errors import DecodeError, PatrolError
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
+from engine.runtime.compile_stage import COMPILE_S_MAX, COMPILES, SILENT_S
 from engine.runtime.confinement import ConfineMode, require
 from engine.supervisor.environment import confined_environment
+from engine.supervisor.start_wait import too_slow
 from engine.worker import wire
 from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
 
 _END_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 120.0
-"""The first start on a machine compiles the kernels. Decoding has a budget of its own."""
+"""Decoding has a budget of CPU time: a process that is silent for so long got no core."""
 _NAME = "checked"
 """Stands in for the id of a camera: a source that is checked has none, and a job needs one."""
 
@@ -27,13 +30,18 @@ _NAME = "checked"
 class MeasuringProcess:
     """A process that measures one keyframe at a time. It starts at once, so that it is ready when a keyframe comes.
 
-    It is confined as a worker is; `confine`: runtime.confine. Raises ConfigError if that is required and cannot be had.
+    It is confined as a worker is; `confine`: runtime.confine. `tell` is given a sentence if a start takes long. Raises
+    ConfigError if confinement is required and cannot be had.
     """
 
-    def __init__(self, settings: WorkerSettings, confine: ConfineMode) -> None:
+    def __init__(
+        self, settings: WorkerSettings, confine: ConfineMode, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         require(confine)
         self._settings = settings
         self._confine = confine
+        self._tell = tell
+        self._ready = False
         self._start()
 
     def __enter__(self) -> Self:
@@ -53,12 +61,17 @@ class MeasuringProcess:
         return self._process.pid
 
     def measure(self, keyframe: Keyframe) -> Measurement:
-        """Return the measurement. Raises DecodeError as Decoder does, `too_costly` too if the budget is spent."""
+        """Return the measurement. Raises DecodeError as Decoder does, `too_costly` too if the budget is spent; and
+        PatrolError for faults of ours: the process does not start, or the machine is too slow."""
+        self._await_ready()
         try:
             for frame in wire.pack_job(1, replace(keyframe, camera_id=_NAME)):
                 self._pipe.send_bytes(frame)
             if not self._pipe.poll(_ANSWER_TIMEOUT_S):
-                self._process.kill()
+                raise PatrolError(
+                    f"this machine is too slow or too busy: no picture was decoded within {_ANSWER_TIMEOUT_S:.0f} s; "
+                    "try again when a core is free"
+                )
             result = wire.unpack_result([self._pipe.recv_bytes() for _ in range(wire.RESULT_FRAMES)])
         except (EOFError, OSError):
             raise self._why_it_ended(keyframe) from None
@@ -82,6 +95,7 @@ class MeasuringProcess:
         return DecodeError("damaged", f"{keyframe.codec}: the process that decoded it ended with {code}")
 
     def _start(self) -> None:
+        self._ready = False
         self._pipe, theirs = connection.Pipe()
         command = [sys.executable, "-m", "engine.worker.measuring_child"]
         self._process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
@@ -91,6 +105,24 @@ class MeasuringProcess:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
+
+    def _await_ready(self) -> None:
+        """Wait until the process has its compiled code. Raises PatrolError if it cannot have it: no source is to blame
+        for that."""
+        if self._ready:
+            return
+        try:
+            if not self._pipe.poll(SILENT_S):
+                self._tell(COMPILES)
+                if not self._pipe.poll(COMPILE_S_MAX - SILENT_S):
+                    raise too_slow()
+            self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            raise PatrolError(
+                f"the process that decodes ended with {self._end()} before it had begun; `patrol doctor` examines what "
+                "it needs"
+            ) from None
+        self._ready = True
 
     def _end(self) -> int:
         """Wait for the process to end and return its exit code; negative: the signal that ended it."""

@@ -6,8 +6,9 @@ Importing it loads gRPC, which takes long; the command line imports it only in t
 from engine.client.access import AccessClient
 from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, ClientCertificate
+from engine.client.check_result import CheckResult
 from engine.client.findings import FindingChanges, FindingClient
-from engine.client.patrol import CheckResult, Page, PatrolClient, WatchBatch
+from engine.client.patrol import Page, PatrolClient, WatchBatch
 from engine.client.pictures import ThumbnailResult
 
 __all__ = [

@@ -15,6 +15,7 @@ from typing import Self
 from engine.client.access import AccessClient
 from engine.client.canteens import CanteenClient
 from engine.client.channel import CallError, Channel, ClientCertificate
+from engine.client.check_result import CheckResult, check_result_of
 from engine.client.engine import EngineCalls
 from engine.client.findings import FindingClient
 from engine.clock import wall_ns
@@ -65,15 +66,6 @@ _RETRY_MAX_S = 2.0
 _CONNECTED_S = 5.0
 _RESUMED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 """Statuses after which `watch` resumes: the engine restarts, or the watcher read too slowly."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """The outcome for one camera of `check_now`: verdict, not_found, not_visited, paused, removed or pending."""
-
-    camera_id: str
-    outcome: str
-    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,17 +277,16 @@ class PatrolClient(EngineCalls):
         return reply.reset, tuple(map(camera_id_of, reply.missing))
 
     def check_now(
-        self, camera_ids: Sequence[str], timeout_s: float | None = None
+        self, camera_ids: Sequence[str], timeout_s: float | None = None, *, trace: bool = False
     ) -> Generator[CheckResult, None, None]:
         """Visit cameras as soon as the caps allow; yield each outcome as soon as its verdict is stored.
 
-        When `timeout_s` is nearly over, the cameras without a verdict are reported as pending.
+        When `timeout_s` is nearly over, the cameras without a verdict are reported as pending. `trace`: with the
+        dialogue of each visit.
         """
-        request = patrol_pb2.CheckNowRequest(cameras=map(camera_name, camera_ids))
+        request = patrol_pb2.CheckNowRequest(cameras=map(camera_name, camera_ids), trace=trace)
         for reply in self._channel.stream(self._patrol.CheckNow, request, timeout_s):
-            outcome = patrol_pb2.CheckOutcome.Name(reply.outcome).removeprefix("CHECK_OUTCOME_").lower()
-            verdict = verdict_of(reply.verdict) if reply.HasField("verdict") else None
-            yield CheckResult(camera_id_of(reply.camera), outcome, verdict)
+            yield check_result_of(reply)
 
     def verdict(self, camera_id: str, visit_id: int = 0) -> Verdict:
         """Return the verdict of a visit, or with 0 the latest."""

@@ -211,11 +211,11 @@ class RecordSettings(Section):
     )
     evidence_bytes_max: int = key(
         4_294_967_296,
-        "Most bytes of keyframes kept; docs/evidence.md says what is deleted first.",
+        "Most bytes of keyframes kept; docs/evidence.md says what is deleted first. After a smaller value is read, the "
+        "excess is deleted within seconds.",
         unit="B",
         ge=0,
         le=2**44,
-        hot=False,
     )
     measurements: bool = key(True, "Keep the latest measurement of each camera, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key(

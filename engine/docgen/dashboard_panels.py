@@ -150,6 +150,7 @@ ENGINE = Dashboard(
         Panel("Records dropped", "patrol_store_dropped_total", _COUNT, ("reason",)),
         Panel("Evidence", "patrol_evidence_bytes"),
         Panel("Evidence, of what is allowed", "instance:patrol_evidence_bytes:ratio", worst=True),
+        Panel("Evidence of open findings", "patrol_evidence_pinned_bytes"),
         Panel("Most evidence that is kept", "patrol_evidence_budget_bytes"),
         Panel("Keyframes kept", "patrol_evidence_files", by=("rank",)),
         Panel("Keyframes deleted for want of room", "patrol_evidence_out_total", _COUNT, ("rank",)),

@@ -8,7 +8,7 @@ supervisor starts a new one.
 import os
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.clock import monotonic_ns
@@ -18,6 +18,7 @@ from engine.feed import wire
 from engine.feed.demuxing.pool import DemuxPool, VisitOutcome
 from engine.feed.failure import visit_failure
 from engine.feed.name_files import NameFiles
+from engine.model.dialogue import TraceLine
 from engine.model.visit import FailureReason, VisitFailure
 from engine.redact import KNOWN
 from engine.runtime.confinement import FILES, Confined
@@ -27,6 +28,8 @@ from engine.runtime.memory_ceiling import MemoryCeiling
 from engine.runtime.transport import Channel, Poller, Transport
 from patrol.v1 import feed_pb2
 
+Ended = queue.SimpleQueue[VisitOutcome | tuple[int, Sequence[TraceLine]]]
+"""Visits that have ended; before it the dialogue of one that is traced, with its id."""
 _STATUS_INTERVAL_NS = 1_000_000_000
 _TICK_MS = 100
 _CLOSE_TIMEOUT_S = 0.5
@@ -45,7 +48,7 @@ def run(name: str, address: str, settings: FeedSettings, control: Control, confi
     ceiling = MemoryCeiling(settings.demuxer_memory_max, stacks)
     ceiling.enforce()
     transport = Transport()
-    outcomes: queue.SimpleQueue[VisitOutcome] = queue.SimpleQueue()
+    outcomes: Ended = queue.SimpleQueue()
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def on_end(outcome: VisitOutcome) -> None:
@@ -55,7 +58,7 @@ def run(name: str, address: str, settings: FeedSettings, control: Control, confi
         except BlockingIOError:
             pass  # the pipe is full of wake-ups already
 
-    pool = DemuxPool(settings, on_end)
+    pool = DemuxPool(settings, on_end, lambda visit_id, lines: outcomes.put((visit_id, lines)))
     hub = transport.connect_dealer(address, name)
     poller = Poller()
     poller.watch("hub", hub)
@@ -115,10 +118,15 @@ def _send_status(name: str, hub: Channel, pool: DemuxPool) -> None:
     hub.send(wire.pack_status(status))
 
 
-def _send_outcomes(hub: Channel, outcomes: "queue.SimpleQueue[VisitOutcome]") -> None:
+def _send_outcomes(hub: Channel, outcomes: Ended) -> None:
     while not outcomes.empty():
-        outcome = outcomes.get()
-        hub.send(wire.pack_failure(outcome) if isinstance(outcome, VisitFailure) else wire.pack_keyframe(outcome))
+        ended = outcomes.get()
+        if isinstance(ended, tuple):
+            hub.send(wire.pack_dialogue(*ended))
+        elif isinstance(ended, VisitFailure):
+            hub.send(wire.pack_failure(ended))
+        else:
+            hub.send(wire.pack_keyframe(ended))
 
 
 def _receive_orders(hub: Channel, pool: DemuxPool) -> bool:

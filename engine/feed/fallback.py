@@ -1,5 +1,7 @@
 """Decides whether an RTSP visit that failed is made once more through FFmpeg (`feed.rtsp_fallback`). Pure."""
 
+from dataclasses import replace
+
 from engine.clock import NS_PER_S
 from engine.config.feed import FeedSettings
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
@@ -17,4 +19,4 @@ def fallback_order(order: VisitOrder, failure: VisitFailure, settings: FeedSetti
     if not tries_again or order.via is not FeedKind.RTSP or failure.reason not in _FALLS_BACK:
         return None
     left_ns = max(_TIME_NS_MIN, order.deadline_ns - failure.timings.total_ns)
-    return VisitOrder(order.visit_id, order.camera_id, order.url, left_ns, FeedKind.DEMUX, order.region)
+    return replace(order, deadline_ns=left_ns, via=FeedKind.DEMUX)

@@ -8,9 +8,11 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.clock import monotonic_ns
 from engine.config.feed import FeedSettings
 from engine.errors import WireError
 from engine.feed import wire
+from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.failure import visit_failure
 from engine.feed.heartbeat import Heartbeat
 from engine.feed.name_files import NameFiles
@@ -178,10 +180,13 @@ class Feeder:
         self._visits[order.visit_id] = asyncio.ensure_future(self._visit(order))
 
     async def _visit(self, order: VisitOrder) -> None:
+        trace = DialogueTrace(order.url, monotonic_ns()) if order.trace else None
         try:
-            outcome = await visit(order, self._settings, self._turns)
+            outcome = await visit(order, self._settings, self._turns, trace)
         finally:
             del self._visits[order.visit_id]  # before the hub hears of it and sends another order
+        if trace is not None:
+            self._send(wire.pack_dialogue(order.visit_id, trace.lines(monotonic_ns())))
         if isinstance(outcome, VisitFailure):
             self._send(wire.pack_failure(outcome))
         else:

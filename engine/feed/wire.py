@@ -5,6 +5,7 @@ Bounds are checked before anything is parsed.
 Keyframe, from feeder or gateway:   "PK1" | KeyframeHeader | payload
 Order, hub to feeder:               "VO1" | VisitOrder
 Failed visit, feeder to hub:        "VF1" | VisitFailed
+Dialogue, feeder to hub:            "VD1" | VisitDialogue, before the end of a visit that is traced
 Heartbeat, feeder to hub:           "FS1" | FeederStatus
 """
 
@@ -14,6 +15,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message
 
 from engine.errors import WireError
+from engine.model.dialogue import Side, TraceLine
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.printable import printable
@@ -22,8 +24,12 @@ from patrol.v1 import feed_pb2
 KEYFRAME = b"PK1"
 ORDER = b"VO1"
 FAILED = b"VF1"
+DIALOGUE = b"VD1"
 STATUS = b"FS1"
 HEADER_BYTES_MAX = 4096
+DIALOGUE_BYTES_MAX = 32 * 1024
+_NOTE_BYTES_MAX = 200
+"""Kept free for the line that says how many lines are left out."""
 CAMERA_ID_CHARS_MAX = 64
 
 _CODEC_NUMBER = {Codec.H264: feed_pb2.CODEC_H264, Codec.H265: feed_pb2.CODEC_H265, Codec.MJPEG: feed_pb2.CODEC_MJPEG}
@@ -108,6 +114,7 @@ def pack_order(order: VisitOrder) -> list[Frame]:
         deadline_ns=order.deadline_ns,
         via=_KIND_NUMBER[order.via],
         region=order.region,
+        trace=order.trace,
     )
     return [ORDER, message.SerializeToString()]
 
@@ -123,7 +130,36 @@ def unpack_order(frames: Sequence[Frame]) -> VisitOrder:
         deadline_ns=message.deadline_ns,
         via=_KIND.get(message.via, FeedKind.DEMUX),
         region=message.region,
+        trace=message.trace,
     )
+
+
+def pack_dialogue(visit_id: int, lines: Sequence[TraceLine]) -> list[Frame]:
+    """Return the frames of a visit's dialogue; lines that do not fit into DIALOGUE_BYTES_MAX are left out, and counted
+    in the last."""
+    message = feed_pb2.VisitDialogue(visit_id=visit_id)
+    room = DIALOGUE_BYTES_MAX - _NOTE_BYTES_MAX - message.ByteSize()
+    for number, line in enumerate(lines):
+        packed = feed_pb2.VisitDialogue.Line(after_ns=line.after_ns, side=line.side.value, text=line.text)
+        room -= packed.ByteSize() + 4  # tag and length
+        if room < 0:
+            packed.side, packed.text = Side.NOTE.value, f"{len(lines) - number} more lines are left out"
+            message.lines.append(packed)
+            break
+        message.lines.append(packed)
+    return [DIALOGUE, message.SerializeToString()]
+
+
+def unpack_dialogue(frames: Sequence[Frame]) -> tuple[int, tuple[TraceLine, ...]]:
+    """Return the visit's id and the lines in a two-frame message. Raises WireError if it is malformed."""
+    message = feed_pb2.VisitDialogue()
+    _parse(message, _body(frames, DIALOGUE, DIALOGUE_BYTES_MAX))
+    known = set(Side)
+    lines = (
+        TraceLine(line.after_ns, Side(line.side) if line.side in known else Side.NOTE, printable(line.text))
+        for line in message.lines
+    )
+    return message.visit_id, tuple(lines)
 
 
 def pack_failure(failure: VisitFailure) -> list[Frame]:
@@ -168,8 +204,8 @@ def feeder_kind(status: feed_pb2.FeederStatus) -> FeedKind:
     return _KIND.get(status.kind, FeedKind.DEMUX)
 
 
-def _body(frames: Sequence[Frame], tag: bytes) -> Frame:
-    if len(frames) != 2 or frames[0] != tag or len(frames[1]) > HEADER_BYTES_MAX:
+def _body(frames: Sequence[Frame], tag: bytes, bytes_max: int = HEADER_BYTES_MAX) -> Frame:
+    if len(frames) != 2 or frames[0] != tag or len(frames[1]) > bytes_max:
         raise WireError(DropReason.MALFORMED, f"not a {tag.decode()} message of two frames")
     return frames[1]
 

@@ -154,6 +154,8 @@ class HubLoop:
                 self._state.pipeline.arrived(keyframe, now_ns)
             else:
                 self._metrics.dropped(DropReason.UNKNOWN_VISIT)
+        elif tag == wire.DIALOGUE:
+            visits.dialogues.add(*wire.unpack_dialogue(rest))
         elif tag == wire.FAILED:
             failure = visits.failed(wire.unpack_failure(rest), now_ns)
             if failure is not None:
@@ -162,7 +164,7 @@ class HubLoop:
             status = wire.unpack_status(rest)
             visits.heartbeat(status.name or name, status, now_ns)  # a heartbeat may come by a socket of its own
         else:
-            raise WireError(DropReason.MALFORMED, f"feeder {name} sent a message that is none of PK1, VF1, FS1")
+            raise WireError(DropReason.MALFORMED, f"feeder {name} sent a message that is none of PK1, VD1, VF1, FS1")
 
     def _on_push(self, frames: list[Frame]) -> None:
         pushes = self._sockets.pushes

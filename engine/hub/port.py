@@ -29,6 +29,7 @@ from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.dialogue import TraceLine
 from engine.model.engine_status import EngineStatus
 from engine.model.registry import (
     CameraCount,
@@ -161,9 +162,17 @@ class Port:
         await asyncio.to_thread(self._store.replace_judge_states, reset)
         return len(reset), unknown
 
-    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
-        """Visit these cameras before all others, within the caps."""
-        return await self._ask_schedule(lambda: self._state.visits.check_now(camera_ids, monotonic_ns()))
+    async def check_now(self, camera_ids: Sequence[str], trace: bool = False) -> CheckNowReport:
+        """Visit these cameras before all others, within the caps. `trace`: `dialogue` then has what is said."""
+        return await self._ask_schedule(lambda: self._state.visits.check_now(camera_ids, monotonic_ns(), trace=trace))
+
+    async def dialogue(self, camera_id: str, visit_id: int) -> Sequence[TraceLine]:
+        """Return what was said in a visit that is traced."""
+        return await self._ask(lambda: self._state.visits.dialogues.get(camera_id, visit_id))
+
+    async def forget_dialogues(self, camera_ids: Sequence[str]) -> None:
+        """Trace these cameras no more."""
+        await self._ask(lambda: self._state.visits.dialogues.forget(camera_ids))
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
         """Return a camera with its latest verdict; None if the registry does not know it."""

@@ -16,6 +16,7 @@ NOTICE_OUTCOMES = (
 THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged")
 _ENDPOINT = Label("endpoint", unknown_because="the configuration names the endpoints; each is shown once it is read")
 _RANK = Label("rank", ("latest", "beside", "exhibit", "pinned"))
+_RANK_OUT = Label("rank", ("latest", "beside", "exhibit"))
 _KPI = Label("kpi", tuple(KpiName))
 _LEVEL = Label("level", tuple(Level))
 
@@ -141,6 +142,15 @@ RECORD_METRICS = (
         "the disk has room.",
     ),
     Metric(
+        "patrol_evidence_pinned_bytes",
+        "gauge",
+        (),
+        "bytes",
+        "Size of the exhibits that open findings cite, and of what they were compared with; they are never deleted.",
+        "Near patrol_evidence_budget_bytes new faults get no evidence: raise record.evidence_bytes_max, or close what "
+        "is put right.",
+    ),
+    Metric(
         "patrol_evidence_budget_bytes",
         "gauge",
         (),
@@ -159,11 +169,10 @@ RECORD_METRICS = (
     Metric(
         "patrol_evidence_out_total",
         "counter",
-        (_RANK,),
+        (_RANK_OUT,),
         "keyframes",
         "Keyframes deleted because the budget was spent.",
-        "pinned grows: open findings lose their proof; raise record.evidence_bytes_max at once. latest, beside, "
-        "exhibit: for information.",
+        "Nothing: for information.",
     ),
     Metric(
         "patrol_thumbnails_total",

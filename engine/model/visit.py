@@ -59,6 +59,7 @@ class VisitOrder:
     deadline_ns: int
     via: FeedKind
     region: str = ""
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

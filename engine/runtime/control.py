@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from engine.runtime.compile_stage import CompileStage
 from engine.runtime.heartbeat import Heartbeat
 
 READY = "ready"
 """Child to parent: I take work; facts (addresses), and by part of the confinement whether it is in force."""
+COMPILING = "compiling"
+"""Child to parent, before READY: how far its compiled code is; a CompileStage."""
 FAILED = "failed"
 """Child to parent: I cannot run; error code and message."""
 GO = "go"
@@ -68,6 +71,10 @@ class Control:
     def ready(self, **facts: Any) -> None:
         """Tell the parent that this child takes work. `facts`: addresses that the parent publishes."""
         self.send(READY, facts, dict(self.confinement))
+
+    def compiling(self, stage: CompileStage) -> None:
+        """Tell the parent that this child waits for compiled code, compiles it, or has it."""
+        self.send(COMPILING, stage.value)
 
     def beat(self) -> None:
         """Show that the child's loop has a turn. Only the loop itself may call it, at least once a second; one that is

@@ -21,6 +21,7 @@ from pathlib import Path
 import numba
 
 from engine.clock import NS_PER_S, wall_ns
+from engine.runtime.compile_stage import CompileStage, OnStage, tell_nobody
 from engine.runtime.log import logger
 
 _PACKAGES = ("kernels", "judge", "decode")
@@ -53,16 +54,26 @@ def directory() -> Path:
     return base() / _DIGEST
 
 
-def load(package: str, *modules: str) -> None:
+def load(package: str, *modules: str, on_stage: OnStage = tell_nobody) -> None:
     """Import the compiled modules of a package: processes that start together wait for the first, which compiles.
 
     Each package has its own lock, so that a hub, which needs the judge, does not wait for a worker's kernels. Without a
-    cache that can be used, the modules are compiled for this process alone. Raises what the modules raise.
+    cache that can be used, the modules are compiled for this process alone. `on_stage` is called with each stage:
+    whoever waits for this process then knows why. Raises what the modules raise.
     """
+    try:
+        _load(package, modules, on_stage)
+    finally:
+        on_stage(CompileStage.DONE)
+
+
+def _load(package: str, modules: tuple[str, ...], on_stage: OnStage) -> None:
     global CACHED
     for _ in range(_TRIES):
         try:
+            on_stage(CompileStage.WAITS)
             with _alone(package):
+                on_stage(CompileStage.COMPILES)
                 _hold()
                 _prune(wall_ns())
                 _import(modules)
@@ -76,6 +87,7 @@ def load(package: str, *modules: str) -> None:
             with _alone(package):
                 _discard(package)
     CACHED = False
+    on_stage(CompileStage.COMPILES)
     _import(modules)
 
 

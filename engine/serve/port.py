@@ -12,6 +12,7 @@ from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
 from engine.model.config_report import ConfigReport, EngineConfig
+from engine.model.dialogue import TraceLine
 from engine.model.digest import DigestQuery, DigestReport
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import (
@@ -85,8 +86,14 @@ class HubPort(Protocol):
     async def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         """Learn the baselines of cameras anew; return how many were reset, and the ids that are not known."""
 
-    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
-        """Visit cameras as soon as the caps allow."""
+    async def check_now(self, camera_ids: Sequence[str], trace: bool = False) -> CheckNowReport:
+        """Visit cameras as soon as the caps allow. `trace`: record what is said, until `forget_dialogues`."""
+
+    async def dialogue(self, camera_id: str, visit_id: int) -> Sequence[TraceLine]:
+        """Return what engine and camera said in a visit that is traced; empty if that is not known."""
+
+    async def forget_dialogues(self, camera_ids: Sequence[str]) -> None:
+        """Record no more what these cameras say, and drop what was recorded."""
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
         """Return a camera with its latest verdict; None if it is not in the registry."""

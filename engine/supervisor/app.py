@@ -17,9 +17,11 @@ from engine.clock import NS_PER_S, monotonic_ns, ns, seconds
 from engine.config.calendar import load_calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ListenError, PatrolError, StoreError
+from engine.runtime.compile_stage import CompileStage
 from engine.runtime.confinement import missing, require
 from engine.runtime.control import (
     BEGUN,
+    COMPILING,
     FAILED,
     GO,
     HANDSHAKES,
@@ -39,17 +41,17 @@ from engine.supervisor.child_stderr import ChildStderr
 from engine.supervisor.processes import Child, Running, end_reason, plan
 from engine.supervisor.restarts import WAIT_FIRST_NS, RestartCount
 from engine.supervisor.run_folder import RunFolder, remove_stale
+from engine.supervisor.start_wait import CompileNews, StartWait
 from engine.supervisor.systemd import Systemd
 from engine.supervisor.watchdog import Watchdog, give_up
 
-START_TIMEOUT_S = 120.0
-"""The first start on a machine compiles the kernels; later ones take seconds."""
 STOP_TIMEOUT_S = 4.0
 _TURN_S_MAX = 0.5
 _VITALS_NS = NS_PER_S
 _HUB_READS_S = 2.0
 """A hub that has shown no turn for longer is told nothing: its pipe would fill, and sending would block."""
 _CRASHES = frozenset((signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
+_COMPILES = "compiling the engine's code for this machine, as the first start and the first of a new version do"
 _ERRORS: dict[str, type[PatrolError]] = {kind.code: kind for kind in (ConfigError, ListenError, StoreError)}
 
 
@@ -78,6 +80,7 @@ class Supervisor:
         self._watchdog = Watchdog()
         self._systemd = Systemd()
         self._restarts = RestartCount()
+        self._compile_news = CompileNews()
         self._next_vitals_ns = 0
         self.addresses: dict[str, str] = {}
         self.restarts = 0
@@ -85,13 +88,13 @@ class Supervisor:
     def __enter__(self) -> Self:
         """Start all processes and wait until they are ready, or until `cancel` is set.
 
-        Raises ConfigError, ListenError, StoreError, or PatrolError after START_TIMEOUT_S.
+        Raises ConfigError, ListenError, StoreError, or PatrolError after START_TIMEOUT_S, COMPILE_S_MAX for compiling.
         """
         self._thread.start()
-        give_up_ns = monotonic_ns() + ns(START_TIMEOUT_S)
+        wait = StartWait(monotonic_ns())
         while not self._ready.wait(0.1) and not self._cancel.is_set():
-            if monotonic_ns() > give_up_ns:
-                self._failure = PatrolError(f"the engine is not ready after {START_TIMEOUT_S:.0f} s; its log says why")
+            if failure := wait.turn(self._compiles(), monotonic_ns()):
+                self._failure = failure
                 break
         if self._failure is not None:
             self.stop()
@@ -145,7 +148,10 @@ class Supervisor:
     def _turn(self) -> None:
         now_ns = monotonic_ns()
         sum_reports()
-        self._systemd.turn(now_ns, self._ready.is_set())
+        compiles = self._compiles()
+        self._systemd.turn(now_ns, self._ready.is_set(), compiles)
+        if since_ns := self._compile_news.turn(compiles, now_ns):
+            logger().info(_COMPILES, seconds=round(seconds(since_ns)))
         for child in self._children:
             if child.running is None and now_ns >= child.start_at_ns:
                 self._start(child)
@@ -161,6 +167,10 @@ class Supervisor:
         for child, process in running:
             if process.pipe in readable and child.running is process:
                 self._receive(child, process)
+
+    def _compiles(self) -> bool:
+        """Return whether a process that starts compiles its code, or waits for another that does. For any thread."""
+        return any(running.liveness.compiles for child in self._children if (running := child.running) is not None)
 
     def _wait_s(self, now_ns: int) -> float:
         """Return how long nothing has to be done, unless a process says something."""
@@ -207,6 +217,8 @@ class Supervisor:
             if all(child.ready for child in self._children):
                 self._send_to_hub(GO)
                 self._send_to_hub(RUNNING, {"supervisor": os.getpid(), **self.pids()})
+        elif word == COMPILING:
+            running.liveness.compiling(CompileStage(rest[0]))
         elif word == BEGUN:
             self._ready.set()
         elif word == RELOADED:

@@ -54,8 +54,8 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         from engine.decode import warmup as decode
         from engine.kernels import warmup as kernels
 
-        kernels.warm_up()
-        decode.warm_up()
+        kernels.warm_up(control.compiling)
+        decode.warm_up(control.compiling)
         from engine.worker import process as worker
 
         confined = _confine(task, control, Policy(readable.for_python(os.environ)))
@@ -68,7 +68,7 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
     if role == "hub":
         from engine.judge import warmup as judge
 
-        judge.warm_up()
+        judge.warm_up(control.compiling)
         from engine.config.calendar import Calendar
         from engine.hub import process
 

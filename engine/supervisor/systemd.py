@@ -9,6 +9,8 @@ import socket
 from engine.clock import NS_PER_S
 
 _INTERVAL_NS = NS_PER_S
+_EXTENSION_US = 60_000_000
+"""How much longer systemd waits for the start, from each message on; the supervisor bounds the start itself."""
 
 
 class Systemd:
@@ -23,11 +25,14 @@ class Systemd:
         self._next_ns = 0
         self._told_ready = False
 
-    def turn(self, now_ns: int, ready: bool) -> None:
-        """Say once a second that the loop has a turn, and once that the engine is ready."""
+    def turn(self, now_ns: int, ready: bool, compiles: bool = False) -> None:
+        """Say once a second that the loop has a turn, and once that the engine is ready. `compiles`: before that, ask
+        systemd to wait beyond TimeoutStartSec."""
         if now_ns >= self._next_ns:
             self._next_ns = now_ns + _INTERVAL_NS
             self._tell("WATCHDOG=1")
+            if compiles and not self._told_ready:
+                self._tell(f"EXTEND_TIMEOUT_USEC={_EXTENSION_US}")
         if ready and not self._told_ready:
             self._told_ready = True
             self._tell("READY=1")

@@ -1,7 +1,8 @@
 """A process that measures keyframes for another: `python -m engine.worker.measuring_child PIPE CPU_LIMIT_S CONFINE`.
 
 `patrol check` decodes here and not in its own process, since a picture that spends its budget ends the process that
-decodes it. Jobs and results are messages of engine/worker/wire.py, each frame one message on the pipe.
+decodes it. It sends READY once its code is compiled. Jobs and results are messages of engine/worker/wire.py, each
+frame one message on the pipe.
 """
 
 import os
@@ -17,6 +18,8 @@ from engine.model.keyframe import PAYLOAD_BYTES_MAX
 from engine.runtime.confinement import ConfineMode, Policy, confine, readable
 from engine.worker import wire
 from engine.worker.cpu_budget import CpuBudget
+
+READY = b"ready"
 
 
 def main(arguments: list[str]) -> int:
@@ -38,6 +41,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)  # noqa: T201 (it has no log; the command that started it shows this)
         return 2
     try:
+        connection.send_bytes(READY)
         while True:
             frames = [connection.recv_bytes() for _ in range(wire.JOB_FRAMES)]
             job = wire.unpack_job(list(frames), PAYLOAD_BYTES_MAX)

@@ -15,6 +15,8 @@ from engine.metrics import Metrics
 from engine.metrics.definitions import METRICS
 from engine.metrics.metric import Label
 from engine.metrics.recorded import RECORDED
+from engine.metrics.web import WEB_METRICS, WebMetrics
+from engine.model.keyframe import DropReason
 
 DOCS = Path(__file__).parents[2] / "docs"
 FILE = DOCS / "alerts.yml"
@@ -22,7 +24,7 @@ ALL_RULES: list[dict[str, Any]] = [
     rule for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]
 ]
 RULES = [rule for rule in ALL_RULES if "alert" in rule]
-DEFINED = {metric.name: metric for metric in (*METRICS, *(rule.metric for rule in RECORDED))}
+DEFINED = {metric.name: metric for metric in (*METRICS, *WEB_METRICS, *(rule.metric for rule in RECORDED))}
 FOREIGN = {"up", "process_start_time_seconds"}
 """Metrics that Prometheus itself, or its client library, makes."""
 ALWAYS = {"job", "instance"}
@@ -50,12 +52,14 @@ FIRES = {
     },
     "PatrolProcessRestarts": {'patrol_worker_restarts_total{reason="signal_9"}': "0x12 1 2 3 4 5 5x20"},
     "PatrolPicturesTooCostly": {'patrol_intake_dropped_frames_total{reason="too_costly"}': "0x12 2 4 6 8x20"},
+    "PatrolKeyframesDropped": {'patrol_intake_dropped_frames_total{reason="queue_full"}': "0x12 9 18 27 36x20"},
     "PatrolNoFeeder": {'patrol_feeders_ready{kind="feeder"}': "0x20"},
     "PatrolVisitsExhausted": {'patrol_visits_total{outcome="exhausted",via="rtsp"}': "0x15 3x10"},
     "PatrolVisitsBreak": {'patrol_visits_total{outcome="internal",via="demux"}': "0x60 1x30"},
     "PatrolFloods": {'patrol_cameras_failing{reason="flood"}': "2x90"},
     "PatrolCallsRefused": {'patrol_calls_refused_total{reason="token_invalid"}': "0x15 200x5"},
     "PatrolHandshakesFailed": {'patrol_handshakes_failed_total{listener="grpc"}': "0x15 50x5"},
+    "PatrolWebRefuses": {'patrol_web_refused_total{kind="streams"}': "0x15 50x5"},
     "PatrolSpansLost": {'patrol_trace_spans_total{outcome="failed"}': "0x5 1+1x40"},
     "PatrolScrapesRefused": {'patrol_scrapes_refused_total{reason="password_wrong"}': "0x12 1 1 1"},
     "PatrolStoreErrors": {'patrol_store_errors_total{part="store"}': "0x18 1 1 1"},
@@ -70,7 +74,7 @@ FIRES = {
     },
     "PatrolOutage": {'patrol_outage_cameras{host="10.0.0.1"}': "500x30"},
     "PatrolEvidenceNearBudget": {"patrol_evidence_bytes": "99x90", "patrol_evidence_budget_bytes": "100x90"},
-    "PatrolExhibitsLost": {'patrol_evidence_out_total{rank="pinned"}': "0x80 1x10"},
+    "PatrolExhibitsLost": {"patrol_evidence_pinned_bytes": "96x30", "patrol_evidence_budget_bytes": "100x30"},
     "PatrolFindingsOverdue": {'patrol_findings_open{severity="blind",level="county",overdue="true"}': "2x90"},
     "PatrolNoticesFailing": {
         'patrol_notices_circuit_open{endpoint="county"}': "0x90",
@@ -84,10 +88,11 @@ FIRES = {
     "PatrolConfigStale": {"patrol_config_stale": "1x30"},
 }
 """By rule, series that make it fire, in Prometheus's notation, a value a minute."""
+ORDINARY_DROPS = (DropReason.SUPERSEDED, DropReason.UNKNOWN_VISIT, DropReason.SHUTDOWN)
+"""Why keyframes are dropped when all is well: replaced by a newer one, late, or under way when the engine stops."""
 SLOW = (
     "PatrolProcessGrows",
     "PatrolEvidenceNearBudget",
-    "PatrolExhibitsLost",
     "PatrolFindingsOverdue",
     "PatrolNoticesFailing",
     "PatrolVisitsBreak",
@@ -167,16 +172,30 @@ def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
     metrics.vitals.disks({"database": 50, "evidence": 50}, {"database": 100, "evidence": 100})
     metrics.vitals.not_ready(set())
     metrics.feeders({"feeder": 1})
-    metrics.evidence(10, 100, {})
+    metrics.evidence(90, 10, 100, {})
     metrics.cameras({("ok", "130102"): 9, ("offline", "130102"): 1})
     metrics.notice_endpoint("county")
+    web = WebMetrics()
+    web.in_flight(3, 2)
     series = {
         line.rpartition(" ")[0]: " ".join([line.rpartition(" ")[2].removesuffix(".0").removeprefix("+")] * 90)
-        for line in metrics.render().decode().splitlines()
+        for line in (metrics.render() + web.render()).decode().splitlines()
         if line.startswith("patrol_")
     }
     assert len(series) > 100
     _test_rules(tmp_path, [_case({"up": "1x100"} | series, minute, []) for minute in (20, 85)])
+
+
+def test_keyframes_that_newer_ones_replace_wake_nobody(tmp_path: Path) -> None:
+    ordinary = {f'patrol_intake_dropped_frames_total{{reason="{reason}"}}': "0+500x30" for reason in ORDINARY_DROPS}
+    _test_rules(tmp_path, [_case({"up": "1x100"} | ordinary, 20, [])])
+
+
+def test_every_other_reason_of_a_drop_has_an_alert() -> None:
+    name = "patrol_intake_dropped_frames_total"
+    named = [found for rule in RULES for metric, found in SELECTOR.findall(rule["expr"]) if name in metric]
+    reasons = [value for found in named for _, values in MATCHER.findall(found) for value in values.split("|")]
+    assert sorted(reasons) == sorted(set(DropReason) - set(ORDINARY_DROPS))
 
 
 def _case(series: dict[str, str], minute: int, fired: list[dict[str, Any]]) -> dict[str, Any]:

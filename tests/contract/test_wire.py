@@ -88,6 +88,7 @@ def test_random_messages_never_do_more_than_being_refused(frames: list[bytes]) -
         lambda: wire.unpack_keyframe([b"PK1", *frames], MIB, 0),
         lambda: wire.unpack_order([wire.ORDER, *frames]),
         lambda: wire.unpack_failure([wire.FAILED, *frames]),
+        lambda: wire.unpack_dialogue([wire.DIALOGUE, *frames]),
         lambda: wire.unpack_status([wire.STATUS, *frames]),
         lambda: jobs.unpack_job([jobs.JOB, *frames], MIB),
         lambda: jobs.unpack_photograph([jobs.PHOTOGRAPH, *frames], MIB),

@@ -20,6 +20,7 @@ from engine.cli.options import (
     settings_of,
 )
 from engine.errors import ConfigError, NotFoundError
+from engine.model.dialogue import TRACED_CAMERAS_MAX
 from engine.model.registry import CameraQuery
 from engine.model.verdict import State
 from engine.terminal.formatting import score_text, state_text, why_text
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _CALL_CAMERAS_MAX = 10_000
 """CheckNow takes no more cameras in one call."""
 _PAGE_ROWS = 1000
+_NOT_TRACED = "nothing was recorded: it was being visited already, or was not visited; call again"
 _COLUMNS = (("verdict", 11), ("why", 22), ("sharp", 5), ("expo", 5), ("hidden", 6), ("detail", 0))
 """Columns after the camera's, with their widths: lines are printed before the later ones are known."""
 _OUTCOMES = {
@@ -52,6 +54,14 @@ def check_now(
         float, typer.Option(min=1, max=600, help="Seconds to wait; at most 10,000 cameras share them.")
     ] = 600.0,
     as_json: JsonOption = False,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace",
+            help="Show what the engine and each camera say to each other, as `patrol check --trace` does; of four "
+            "cameras at most, for operators.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     server: ServerOption = "",
     token: TokenOption = "",
@@ -67,15 +77,19 @@ def check_now(
         ids = list(dict.fromkeys(map(camera_id_from, camera_ids or _chosen(client, region or "", site))))
         if not ids:
             raise NotFoundError("check-now: no camera that is visited is there; `patrol cameras list` shows what is")
+        if trace and len(ids) > TRACED_CAMERAS_MAX:
+            raise ConfigError(f"check-now: --trace shows {TRACED_CAMERAS_MAX} cameras at most, these are {len(ids)}")
         lines = None if as_json else LineTable(OUT, [("camera", max(map(text_width, ids))), *_COLUMNS])
         codes, counts = {exit_codes.OK}, dict.fromkeys(("verdict", "other"), 0)
-        for result in _results(client, ids, timeout):
+        for result in _results(client, ids, timeout, trace):
             codes.add(_code(result))
             counts["other" if result.verdict is None else "verdict"] += 1
             if lines is None:
                 _print_json(result)
             else:
                 lines.add(_row(result))
+                if trace:
+                    _show_trace(result)
     if not as_json:
         ERR.out(f"{counts['verdict']} visited, {counts['other']} not", highlight=False)
     raise typer.Exit(max(codes))
@@ -88,9 +102,15 @@ def _chosen(client: "PatrolClient", region: str, site: str) -> Iterator[str]:
             yield status.camera.camera_id
 
 
-def _results(client: "PatrolClient", ids: Sequence[str], timeout_s: float) -> "Iterator[CheckResult]":
+def _show_trace(result: "CheckResult") -> None:
+    ERR.out(result.camera_id, highlight=False)
+    for line in result.trace or [_NOT_TRACED]:
+        ERR.out(f"  {line}", highlight=False)
+
+
+def _results(client: "PatrolClient", ids: Sequence[str], timeout_s: float, trace: bool) -> "Iterator[CheckResult]":
     for begin in range(0, len(ids), _CALL_CAMERAS_MAX):
-        yield from client.check_now(ids[begin : begin + _CALL_CAMERAS_MAX], timeout_s)
+        yield from client.check_now(ids[begin : begin + _CALL_CAMERAS_MAX], timeout_s, trace=trace)
 
 
 def _code(result: "CheckResult") -> int:
@@ -111,6 +131,6 @@ def _row(result: "CheckResult") -> list[Cell]:
 
 
 def _print_json(result: "CheckResult") -> None:
-    from engine.serve.messages.convert import check_message
+    from engine.serve.messages.checks import check_message
 
-    print_message(check_message(result.camera_id, result.outcome, result.verdict))
+    print_message(check_message(result.camera_id, result.outcome, result.verdict, result.trace))

@@ -1,6 +1,8 @@
 """`patrol check`: judges files and URLs once, without an engine."""
 
+import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,26 +54,44 @@ def check(
     check_output(picture, "--picture", _PICTURE_ENDINGS)
     if picture is not None and len(sources) != 1:
         raise ConfigError(f"--picture draws one source, but {len(sources)} were given; check them one by one")
-    from engine.batch.check import CheckResult, check_sources
+    from engine.runtime.compile_stage import COMPILES, SILENT_S
     from engine.runtime.log import configure_logging
+
+    slow = threading.Timer(SILENT_S, _tell, (COMPILES,))
+    slow.daemon = True
+    slow.start()
+    from engine.batch.check import CheckResult, check_sources
+
+    slow.cancel()
 
     configure_logging("warning", "auto", process="check")  # to stderr: where our own code breaks, the log has the stack
     settings = settings_of(config)
     feed = settings.feed.model_copy(update={"schemes": tuple({*settings.feed.schemes, "file"})})
     settings = settings.model_copy(update={"feed": feed})
     answers: list[CheckResult] = []
-    with progress(ERR, "checking", len(sources)) as done:
-        for answer in check_sources(sources, settings, done, traced=trace):
-            answers.append(answer)
-            if as_json:
-                print_json(answer.json())
-            elif trace:
-                _show_trace(answer)
+    try:
+        with progress(ERR, "checking", len(sources)) as done:
+            for answer in check_sources(sources, settings, done, traced=trace, tell=_tell):
+                answers.append(answer)
+                if as_json:
+                    print_json(answer.json())
+                elif trace:
+                    _show_trace(answer)
+    except PatrolError:
+        if answers and not as_json:
+            _show_checks(answers)  # what is known of the sources before the fault
+        raise
     if not as_json:
         _show_checks(answers)
     if picture is not None:
         _draw(answers[0], picture)
     raise typer.Exit(_exit_code(answers))
+
+
+@cache
+def _tell(sentence: str) -> None:
+    """Say this on stderr, once."""
+    ERR.out(sentence, highlight=False)
 
 
 def _show_trace(answer: "CheckResult") -> None:

@@ -5,7 +5,7 @@ thread returns after all, its result is discarded and it exits.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -18,6 +18,7 @@ from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import DescriptorBudget, own_limit_detail
 from engine.feed.sources.progress import Progress, SourceError
+from engine.model.dialogue import TraceLine
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
 
@@ -36,6 +37,7 @@ class _Flight:
     def __init__(self, order: VisitOrder, settings: FeedSettings, trace: DialogueTrace | None = None) -> None:
         self.order = order
         self.progress = Progress(order.deadline_ns, settings.visit_bytes_max, trace)
+        self.trace = trace
         self.thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ended = False
@@ -49,11 +51,18 @@ class _Flight:
 
 
 class DemuxPool:
-    """Visits cameras in threads. `on_end`: called once for each order, from any thread. Call `tick` often."""
+    """Visits cameras in threads. `on_end`: called once for each order, from any thread. `on_dialogue`: called before it
+    with id and dialogue of a visit whose order says `trace`. Call `tick` often."""
 
-    def __init__(self, settings: FeedSettings, on_end: Callable[[VisitOutcome], None]) -> None:
+    def __init__(
+        self,
+        settings: FeedSettings,
+        on_end: Callable[[VisitOutcome], None],
+        on_dialogue: Callable[[int, Sequence[TraceLine]], None] = lambda _visit, _lines: None,
+    ) -> None:
         self._settings = settings
         self._on_end = on_end
+        self._on_dialogue = on_dialogue
         self._orders: SimpleQueue[_Flight | None] = SimpleQueue()
         self._flights: set[_Flight] = set()
         self._stuck: set[_Flight] = set()
@@ -90,7 +99,8 @@ class DemuxPool:
 
     def submit(self, order: VisitOrder) -> bool:
         """Begin a visit. Returns False if `capacity` visits are in flight, or no other thread can be started."""
-        flight = _Flight(order, self._settings)
+        trace = DialogueTrace(order.url, monotonic_ns()) if order.trace else None
+        flight = _Flight(order, self._settings, trace)
         with self._lock:
             if len(self._flights) >= self.capacity or not self._has_thread_for(len(self._flights) + 1):
                 return False
@@ -126,7 +136,7 @@ class DemuxPool:
                 structlog.get_logger().warning(
                     "demuxing thread is stuck", camera_id=order.camera_id, region=order.region, visit_id=order.visit_id
                 )
-                self._on_end(_deadline_failure(flight))
+                self._end(flight, _deadline_failure(flight))
                 flight.progress.stop(flight.progress.late())  # a thread that waits for a camera returns
 
     def retire(self) -> None:
@@ -171,10 +181,15 @@ class DemuxPool:
                     return  # given up; another thread has taken the place
                 with self._lock:
                     self._flights.discard(flight)
-                self._on_end(end)
+                self._end(flight, end)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
+
+    def _end(self, flight: _Flight, end: VisitOutcome) -> None:
+        if flight.trace is not None:
+            self._on_dialogue(flight.order.visit_id, flight.trace.lines(monotonic_ns()))
+        self._on_end(end)
 
     def _visit(self, flight: _Flight) -> VisitOutcome:
         return _end_of(flight, self._settings)

@@ -6,9 +6,8 @@ number are bounded. A line is masked as a whole, in however many pieces it comes
 """
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 
+from engine.model.dialogue import Side, TraceLine
 from engine.printable import printable
 from engine.redact import MASK, without_secrets_of
 
@@ -17,7 +16,6 @@ LINE_CHARS_MAX = 500
 _LINE_BYTES_MAX = 8192
 """Of a line that are kept until it is masked and cut to LINE_CHARS_MAX; the rest is counted."""
 _CHARS_MAX = 64 * 1024
-_NS_PER_MS = 1_000_000
 _INTERLEAVED = 0x24
 _PACKET_HEADER = 4
 _DIGITS_MAX = 9
@@ -29,28 +27,6 @@ _DIGEST = re.compile(
 _SESSION = re.compile(r"^(?P<name>\s*(?:x-sessioncookie|session)\s*:\s*)[^;\s]+", re.IGNORECASE)
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Bytes that no line of a protocol has; an escape may stand in a hostile one, and is shown as `\\x1b`."""
-
-
-class Side(StrEnum):
-    """Who said it."""
-
-    ENGINE = ">"
-    CAMERA = "<"
-    NOTE = "*"
-    """Neither: what the visit does."""
-
-
-@dataclass(frozen=True, slots=True)
-class TraceLine:
-    """One line. `after_ns`: time since the visit began."""
-
-    after_ns: int
-    side: Side
-    text: str
-
-    def __str__(self) -> str:
-        """Return the line as people read it: time in ms, side, text."""
-        return f"{self.after_ns / _NS_PER_MS:9.1f} ms {self.side} {self.text}"
 
 
 class DialogueTrace:

@@ -28,7 +28,7 @@ from engine.hub.composition.storage import open_storage
 from engine.hub.configuration import Configuration
 from engine.hub.keyframes.gateways import Gateways
 from engine.hub.keyframes.judging import Judge
-from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets
+from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.loop import HubLoop
 from engine.hub.port import Port
@@ -109,7 +109,7 @@ def compose(
     storage.writer.start(pipeline.published)
     gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
     digests = DigestService(storage.store, calendar.timezone, hebei())
-    apply = _apply(pipeline, gateways, visits, storage.writer, ledger, outlets, digests)
+    apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests)
     report = partial(control.send, RELOADED)
     configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
     readiness = watch_readiness(settings, storage, workers, visits, metrics, stack)
@@ -155,7 +155,7 @@ def _apply(
     pipeline: KeyframePipeline,
     gateways: Gateways,
     visits: Visits,
-    writer: Writer,
+    storage: Storage,
     ledger: Ledger,
     outlets: Outlets,
     digests: DigestService,
@@ -165,7 +165,8 @@ def _apply(
     def apply(settings: Settings, calendar: Calendar) -> None:
         pipeline.configure(settings)
         gateways.configure(settings.intake)
-        writer.configure(settings.record)
+        storage.writer.configure(settings.record)
+        storage.evidence.resize(settings.record.evidence_bytes_max)
         ledger.findings.configure(settings)
         visits.configure(settings, calendar, monotonic_ns())
         outlets.kpis.configure(calendar.timezone, settings.record.kpi_days, settings.record.kpi_hours_days)

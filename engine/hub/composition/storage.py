@@ -1,6 +1,7 @@
 """Opens what the hub stores to: database, evidence, quarantine and writer; nobody but this user may read them."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -45,10 +46,16 @@ def open_storage(
         record,
         metrics.store_error,
         lambda took_s: metrics.stage("store", took_s),
-        lambda record: store.maintenance.step(record, wall_ns(), zone),
+        partial(_maintain, store, evidence, zone),
     )
     stack.callback(writer.close)
     return Storage(store, writer, evidence, quarantine)
+
+
+def _maintain(store: Store, evidence: EvidenceStore, zone: ZoneInfo, record: RecordSettings) -> bool:
+    """Do one step of upkeep: of evidence first, which needs no database. Returns whether there is more to do."""
+    more = evidence.keep_within_budget()
+    return store.maintenance.step(record, wall_ns(), zone) or more
 
 
 def _seal(store: Store) -> None:

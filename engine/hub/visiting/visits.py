@@ -1,6 +1,7 @@
 """Keeps the scheduler and the feeders in step: orders go out, and each comes back to the scheduler exactly once."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
@@ -11,6 +12,7 @@ from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
 from engine.hub.stories.stories import Stories
 from engine.hub.visiting.camera_plan import plan_of, site_of
+from engine.hub.visiting.dialogues import Dialogues
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
 from engine.hub.visiting.visit_traces import VisitTraces
 from engine.metrics import Metrics
@@ -101,6 +103,7 @@ class Visits:
         self._turn_ns = 0
         self._out_since: dict[str, int] = {}
         self._fallbacks: set[int] = set()
+        self.dialogues = Dialogues()
 
     def upsert(self, cameras: Sequence[Camera], now_ns: int) -> None:
         """Add cameras to the schedule, or reschedule those that changed."""
@@ -110,8 +113,11 @@ class Visits:
         """Remove cameras from the schedule."""
         self._handle(CamerasRemoved(tuple(camera_ids)), now_ns)
 
-    def check_now(self, camera_ids: Sequence[str], now_ns: int) -> CheckNowReport:
-        """Visit these cameras before all others, within the caps; returns what becomes of each."""
+    def check_now(self, camera_ids: Sequence[str], now_ns: int, *, trace: bool = False) -> CheckNowReport:
+        """Visit these cameras before all others, within the caps; returns what becomes of each. `trace`: `dialogues`
+        then holds what is said, until it is told to forget it."""
+        if trace:
+            self.dialogues.want(camera_ids, now_ns)  # first: the scheduler may order the visits at once
         for action in self._handle(CheckNow(tuple(camera_ids)), now_ns):
             if isinstance(action, CheckNowAnswered):
                 return action.report
@@ -306,6 +312,7 @@ class Visits:
         deadline_ns = ns(self._settings.feed.deadline_s)
         via = route(camera.url)
         order = VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, via, camera.region)
+        order = replace(order, trace=self.dialogues.ordered(order, self._turn_ns))
         self._stories.ordered(order, action.camera_class.label)
         self._feeders.enqueue(order)
         if self._traces is not None:

@@ -12,6 +12,7 @@ from engine.errors import DeniedError, ErrorReason, ExistsError, InvalidArgument
 from engine.model.access import Actor, AuditEntry, AuditQuery, Role, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.canteen import Canteen, CanteenPage, CanteenQuery, StoredCanteen
+from engine.model.dialogue import TraceLine
 from engine.model.engine_status import EngineStatus
 from engine.model.findings import LoggedEvent
 from engine.model.kpi import Counts, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueTable
@@ -97,11 +98,19 @@ class ScopedHub(ScopedConfiguration):
         number, unknown = await self._changing.reset_baselines(own) if own else (0, ())
         return number, _in_order(camera_ids, own, unknown)
 
-    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
+    async def check_now(self, camera_ids: Sequence[str], trace: bool = False) -> CheckNowReport:
         """Visit cameras as soon as the caps allow; those of other regions are among the unknown."""
         own = await self._own(camera_ids)
-        report = await self._changing.check_now(own) if own else CheckNowReport()
+        report = await self._changing.check_now(own, trace) if own else CheckNowReport()
         return replace(report, unknown_ids=_in_order(camera_ids, own, report.unknown_ids))
+
+    async def dialogue(self, camera_id: str, visit_id: int) -> Sequence[TraceLine]:
+        """Return what was said in a visit that is traced; empty for a camera of another region."""
+        return await self._hub.dialogue(camera_id, visit_id) if await self._own([camera_id]) else ()
+
+    async def forget_dialogues(self, camera_ids: Sequence[str]) -> None:
+        """Trace these cameras no more; those of other regions are not concerned."""
+        await self._hub.forget_dialogues(await self._own(camera_ids))
 
     async def camera(self, camera_id: str) -> CameraStatus | None:
         """Return a camera; None if it is unknown or of another region."""

@@ -223,15 +223,6 @@ def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
     )
 
 
-def check_message(camera_id: str, outcome: str, verdict: Verdict | None) -> patrol_pb2.CheckNowResponse:
-    """Return the outcome of a check as a message. `outcome`: of CheckOutcome, in lower case without its prefix."""
-    name = f"CHECK_OUTCOME_{outcome.upper()}"
-    message = patrol_pb2.CheckNowResponse(camera=camera_name(camera_id), outcome=name)
-    if verdict is not None:
-        message.verdict.CopyFrom(verdict_message(verdict))
-    return message
-
-
 def status_message(status: CameraStatus, redact: Redact, view: View = View.FULL) -> cameras_pb2.Camera:
     """Return a camera with its latest verdict as a message."""
     message = camera_message(status.camera, redact)

@@ -1,16 +1,19 @@
 """PatrolService of patrol.v1: checks on demand, verdicts, pictures, KPIs, the state of the engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from engine.errors import ErrorReason, InvalidArgumentError, NotFoundError, Resource
+from engine.errors import DeniedError, ErrorReason, InvalidArgumentError, NotFoundError, Resource
+from engine.model.access import Role
+from engine.model.dialogue import TRACED_CAMERAS_MAX
 from engine.model.registry import CameraCursor, CameraQuery
 from engine.model.verdict import PublishedVerdict, View
 from engine.model.visit import CheckNowReport
 from engine.serve.access.interceptor import Call
 from engine.serve.access.not_found import no_camera
+from engine.serve.messages.checks import check_message
 from engine.serve.messages.convert import engine_message, region_message, verdict_message, view_of
 from engine.serve.messages.encoding import encode_watch_response
 from engine.serve.messages.kpis import league_message, league_query_of, query_of, table_message
@@ -42,8 +45,23 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
     async def CheckNow(
         self, request: patrol_pb2.CheckNowRequest, call: Call
     ) -> AsyncIterator[patrol_pb2.CheckNowResponse]:
-        """Visit cameras, and report the outcome of each."""
+        """Visit cameras, and report the outcome of each. Raises DeniedError or InvalidArgumentError for a trace
+        that the caller may not have."""
         camera_ids = list(dict.fromkeys(camera_ids_of(request.cameras, "cameras")))
+        if not request.trace:
+            async for reply in self._check_now(camera_ids, call):
+                yield reply
+            return
+        _check_trace(camera_ids, call)
+        try:
+            async for reply in self._check_now(camera_ids, call, trace=True):
+                yield reply
+        finally:
+            await call.hub.forget_dialogues(camera_ids)
+
+    async def _check_now(
+        self, camera_ids: list[str], call: Call, *, trace: bool = False
+    ) -> AsyncIterator[patrol_pb2.CheckNowResponse]:
         left_s = call.time_left_s()
         limit_s = CHECK_NOW_S_MAX if left_s is None else min(CHECK_NOW_S_MAX, left_s)
         now_s = asyncio.get_running_loop().time
@@ -51,7 +69,7 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
         # The watch begins before the visits are ordered, so that no verdict is missed.
         async with aclosing(call.hub.verdict_events(await call.hub.verdict_head())) as events:
             await anext(events)
-            report = await call.hub.check_now(camera_ids)
+            report = await call.hub.check_now(camera_ids, trace)
             for reply in _not_visited(report):
                 yield reply
             waiting = dict.fromkeys(report.accepted, report.first_visit_id) | dict(report.in_flight)
@@ -72,7 +90,8 @@ class PatrolService(patrol_pb2_grpc.PatrolServiceServicer):
                         camera_id, visit_id = published.verdict.camera_id, published.verdict.visit_id
                         if camera_id in waiting and visit_id >= waiting[camera_id]:
                             del waiting[camera_id]
-                            yield _with_verdict(published)
+                            said = await call.hub.dialogue(camera_id, visit_id) if trace else ()
+                            yield check_message(camera_id, "verdict", published.verdict, said)
                     next_events = asyncio.ensure_future(anext(events, None))
             finally:
                 if not next_events.done():
@@ -241,12 +260,18 @@ async def _snapshot(verdict_filter: VerdictFilter, call: Call) -> AsyncIterator[
             return
 
 
-def _with_verdict(published: PublishedVerdict) -> patrol_pb2.CheckNowResponse:
-    return patrol_pb2.CheckNowResponse(
-        camera=camera_name(published.verdict.camera_id),
-        outcome=patrol_pb2.CHECK_OUTCOME_VERDICT,
-        verdict=verdict_message(published.verdict),
-    )
+def _check_trace(camera_ids: Sequence[str], call: Call) -> None:
+    """Raise DeniedError or InvalidArgumentError unless the caller may have the dialogues of these cameras."""
+    if not call.actor.role.includes(Role.OPERATOR):
+        raise DeniedError(
+            f"CheckNow with trace needs the role {Role.OPERATOR}, token {call.actor.name!r} has {call.actor.role}; ask "
+            "an admin for another token, or leave trace out",
+            metadata={"role_needed": Role.OPERATOR, "role": call.actor.role},
+        )
+    if len(camera_ids) > TRACED_CAMERAS_MAX:
+        raise InvalidArgumentError(
+            "cameras", f"{len(camera_ids)} with trace; at most {TRACED_CAMERAS_MAX} are allowed, so call several times"
+        )
 
 
 def _not_visited(report: CheckNowReport) -> Iterator[patrol_pb2.CheckNowResponse]:

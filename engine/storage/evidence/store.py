@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,6 +32,8 @@ OK, GOOD, DOUBT = "ok", "good", "doubt"
 SLOTS = (OK, GOOD, DOUBT)
 EXHIBITS_FOLDER = "exhibits"
 PHOTOGRAPHS_FOLDER = "photographs"
+EVICTED_AT_ONCE = 1000
+"""Files that one turn of upkeep deletes: some tens of milliseconds, in which nothing else is stored."""
 
 
 @dataclass(slots=True)
@@ -45,7 +48,8 @@ class EvidenceStore:
     """Keyframe files within a budget of bytes. Any thread may call.
 
     Beyond `bytes_max` files are evicted in the order of their ranks, oldest first: latest keyframes; good ones beside a
-    doubtful one; exhibits that no open finding cites; exhibits of open findings, each of which is logged as an error.
+    doubtful one; exhibits that no open finding cites. Exhibits of open findings are never evicted: after the budget was
+    lowered they may exceed it, and then nothing else is kept.
     `pinned`: digests that open findings cite at the start. `on_evicted` is called with the rank's label for each file.
     Raises StoreError if the folder cannot be used.
     """
@@ -62,6 +66,7 @@ class EvidenceStore:
         self._on_evicted = on_evicted
         self._lock = threading.Lock()
         self._exhibit_lock = threading.Lock()
+        self._exceeded = False
         self._quota = Quota()
         self._newest: dict[str, str] = {}
         self._pin_counts: dict[str, int] = {}
@@ -88,6 +93,32 @@ class EvidenceStore:
     def bytes_kept(self) -> int:
         """The size of all files."""
         return self._quota.total_bytes
+
+    @property
+    def bytes_pinned(self) -> int:
+        """The size of the exhibits of open findings, and of what they were compared with."""
+        return self._quota.bytes_of(Rank.PINNED)
+
+    def resize(self, bytes_max: int) -> None:
+        """Set another budget. `keep_within_budget` brings what is kept below a smaller one."""
+        self._bytes_max = bytes_max
+
+    def keep_within_budget(self) -> bool:
+        """Evict what exceeds the budget, at most EVICTED_AT_ONCE files; return whether there is more to do.
+
+        Logs an error, once, if exhibits of open findings alone exceed it. Raises OSError.
+        """
+        with self._lock:
+            more = self._make_room(EVICTED_AT_ONCE)
+            pinned, budget = self.bytes_pinned, self._bytes_max
+        if pinned > budget and not self._exceeded:
+            structlog.get_logger().error(
+                "exhibits of open findings exceed record.evidence_bytes_max: they stay, and nothing new is kept",
+                pinned_bytes=pinned,
+                evidence_bytes_max=budget,
+            )
+        self._exceeded = pinned > budget
+        return more
 
     def counts(self) -> dict[str, int]:
         """Return the number of files by the label of their rank; an exhibit counts as one."""
@@ -289,23 +320,24 @@ class EvidenceStore:
         if written != size:
             raise OSError(f"{written} of {size} bytes written to {path}; is the disk full?")
 
-    def _make_room(self) -> None:
-        while (evicted := self._quota.evict(self._bytes_max)) is not None:
+    def _make_room(self, files_max: int | None = None) -> bool:
+        """Evict until the budget is kept, or `files_max` files; return whether those were too few."""
+        for _ in count() if files_max is None else range(files_max):
+            evicted = self._quota.evict(self._bytes_max)
+            if evicted is None:
+                return False
             name, rank = evicted
             if name.endswith(PHOTOGRAPH_SUFFIX):
                 self._photographs.remove(name.removesuffix(PHOTOGRAPH_SUFFIX))
-            elif rank in (Rank.EXHIBIT, Rank.PINNED):
+            elif rank == Rank.EXHIBIT:
                 self._exhibits.remove(name)
             else:
                 stem, _, slot = name.partition(".")
                 self._path(stem, slot).unlink(missing_ok=True)
                 if self._newest.get(stem) == slot:
                     del self._newest[stem]
-            if rank == Rank.PINNED:
-                structlog.get_logger().error(
-                    "evidence of an open finding is gone: record.evidence_bytes_max is spent", sha256=name
-                )
             self._on_evicted(rank.label)
+        return True
 
     def _drop(self, stem: str, slot: str) -> None:
         if self._quota.remove(_quota_name(stem, slot)):

@@ -15,6 +15,7 @@ from engine.feed.dialogue.trace import DialogueTrace
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
+from engine.runtime.compile_stage import COMPILES
 from tests.support.command_line import patrol
 from tests.support.feed.http_site import site
 from tests.support.feed.rtsp_peers import rtsp_peers
@@ -150,7 +151,7 @@ def test_patrol_check_shows_the_trace_beside_its_table_and_in_its_json() -> None
     assert " ms * no keyframe: not_found, " in shown.stderr
     assert PASSWORD not in shown.stderr + shown.stdout
     assert shown.stdout.splitlines()[0] == plain.stdout.splitlines()[0]
-    assert plain.stderr == ""
+    assert plain.stderr.replace(f"{COMPILES}\n", "") == ""  # a loaded machine takes its time
     sides = [line["side"] for line in answer["trace"]]
     assert (sides[0], sides[-1]) == ("note", "note")
     assert {"engine", "camera"} <= set(sides)

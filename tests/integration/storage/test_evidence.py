@@ -228,7 +228,7 @@ def test_bits_that_have_changed_are_told_and_never_shown(tmp_path: Path, bitstre
     assert evidence.get_exhibit("../../etc/passwd") is None
 
 
-def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_told(tmp_path: Path) -> None:
+def test_when_the_budget_is_spent_open_findings_lose_nothing_and_new_faults_have_no_room(tmp_path: Path) -> None:
     gone: list[str] = []
     evidence = EvidenceStore(tmp_path, 40_000, on_evicted=gone.append)
     frames = [os.urandom(5000) for _ in range(12)]
@@ -252,8 +252,10 @@ def test_when_the_budget_is_spent_open_findings_are_the_last_to_lose_and_it_is_t
     assert "pinned" not in gone
     smaller = EvidenceStore(tmp_path, 12_000, [pinned, *newer], gone.append)
     see(smaller, b"x", 2, OK, OK)
-    assert gone.count("pinned") >= 4
-    assert smaller.bytes_kept <= 12_000
+    assert smaller.add_exhibit(keyframe(os.urandom(5000), 1), verdict(FAULT, FAULT, 1)) == ()
+    assert "pinned" not in gone
+    assert all(smaller.get_exhibit(digest) is not None for digest in (pinned, *newer))
+    assert smaller.bytes_kept == smaller.bytes_pinned > 12_000
 
 
 def test_a_finding_that_was_open_before_a_restart_still_holds_its_evidence(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from engine.interchange.registry_rules import check_cameras
 from engine.metrics import Metrics
 from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
+from engine.model.dialogue import TraceLine
 from engine.model.digest import DigestLine, DigestQuery, DigestReport, DigestTally
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.findings import (
@@ -261,7 +262,14 @@ class FakeHub:
         known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
         return len(known), tuple(camera_id for camera_id in camera_ids if camera_id not in known)
 
-    async def check_now(self, camera_ids: Sequence[str]) -> CheckNowReport:
+    async def dialogue(self, camera_id: str, visit_id: int) -> Sequence[TraceLine]:
+        return ()
+
+    async def forget_dialogues(self, camera_ids: Sequence[str]) -> None:
+        del camera_ids
+
+    async def check_now(self, camera_ids: Sequence[str], trace: bool = False) -> CheckNowReport:
+        del trace
         self.checked += camera_ids
         known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
         paused = tuple(camera_id for camera_id in known if camera_id in {scope.value for scope in self.pauses})

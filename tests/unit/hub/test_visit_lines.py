@@ -71,7 +71,7 @@ class _Late:
         self.order = order
         self.progress = Progress(0, 1)
         self.progress.deadline_ns = 0
-        self.thread = None
+        self.thread = self.trace = None
 
     def claim(self) -> bool:
         return True

@@ -4,7 +4,8 @@ from google.protobuf.json_format import ParseDict
 
 from engine.model.measurement import Scores
 from engine.model.verdict import FaultKind, State, Verdict
-from engine.serve.messages.convert import check_message, verdict_message
+from engine.serve.messages.checks import check_message
+from engine.serve.messages.convert import verdict_message
 from engine.serve.messages.proto_json import message_json, time_json
 from patrol.v1 import patrol_pb2, verdicts_pb2
 
