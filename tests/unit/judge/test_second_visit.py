@@ -1,6 +1,7 @@
 """A fault that undetected damage may have made counts at the second visit; no announcement comes later for it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_fault_seen_once_is_doubtful_says_what_was_seen_and_announces_nothing(
 
 def test_something_before_part_of_the_picture_counts_when_it_is_seen_again() -> None:
     """Wrong bits that no decoder noticed smeared the last rows of a slice (bench.mutations, seed 5, number 93706)."""
-    cover = {"cells": covered_cells(slice(0, 14)), "structure": lost(slice(0, 7))}
+    cover: dict[str, Any] = {"cells": covered_cells(slice(0, 14)), "structure": lost(slice(0, 7))}
     verdicts, _ = judge_all([coded(a_measurement(at, **cover)) for at in (900, 901)], usual())
     assert [verdict.state for verdict in verdicts] == [State.UNKNOWN, State.FAULT]
     assert verdicts[0].detail.startswith("partly_covered, seen once: wrong bits")
