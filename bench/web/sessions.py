@@ -10,7 +10,7 @@ from typing import Any
 _ALIVE_S = 10.0
 _PART = re.compile(r"<[^>]*hx-get=\"([^\"]+)\"[^>]*>")
 _EVERY = re.compile(r"hx-trigger=\"[^\"]*every (\d+)s")
-_STREAM = re.compile(r"&#34;live&#34;:&#34;([^&]+)&#34;")
+_STREAM = re.compile(r"&#34;live&#34;:&#34;(/[^&]+)&#34;")
 _OPEN_S = 60.0
 
 

@@ -28,7 +28,7 @@ DARK = ("p-001", "p-002")
 SEEN = tuple(f"p-{number:03}" for number in range(24))
 OFFLINE = ("gone-0", "gone-1")
 CAMERAS = 150
-_POINTS = (KeyPoint.COOKING, KeyPoint.CUTTING, KeyPoint.STORAGE)
+_POINTS = (KeyPoint.COOKING, KeyPoint.CUTTING, KeyPoint.SPECIAL_ROOM)
 
 
 class WallEngine:
@@ -95,7 +95,7 @@ def cameras() -> list[Camera]:
 @contextmanager
 def wall_engine(folder: Path, rows: Sequence[Camera], **web: Any) -> Iterator[WallEngine]:
     """Run it with these cameras. `web`: settings of the section."""
-    scheduler = fast_scheduler(key_period_s=600, ordinary_period_s=600, suspicious_period_s=2)
+    scheduler = fast_scheduler(key_period_s=600)
     chosen = settings(folder, scheduler=scheduler, web=WebSettings(listen="127.0.0.1:0", **web))
     with Supervisor(chosen) as engine, PatrolClient(engine.addresses["grpc"]) as client:
         client.import_cameras(rows)

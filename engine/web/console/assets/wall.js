@@ -109,9 +109,10 @@ async function reload() {
   try {
     const page = await fetchJson(begun.list);
     if (mine !== generation) return;
+    const hadFocus = grid.contains(document.activeElement) || document.activeElement === worseButton;
     start(page);
     window.scrollTo(0, 0);
-    focusTile(0, grid.contains(document.activeElement) || document.activeElement === worseButton);
+    focusTile(0, hadFocus);
   } catch {
     setTimeout(() => mine === generation && reload(), 2 * AGAIN_MS);
   } finally {

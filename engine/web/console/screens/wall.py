@@ -61,8 +61,9 @@ async def show(page: Page) -> Response:
         first=not token,
         site=site,
         choices=wall_filter,
+        ages_h=wall_filter.AGES_H,
+        is_filtered=not asked.is_empty,
         side=SIZES[asked.size],
-        state_values=wall_filter.STATES,
         data=orjson.dumps(_module_values(page, asked, rows, listed)).decode() if not token else "",
     )
 

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from engine.model.registry import CameraQuery
 from engine.model.verdict import State
 from tests.support.waiting import wait_until
 from tests.support.web.browser import chromium, needs_chromium, page_of, sign_in
@@ -30,8 +32,13 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WallEngine]:
         healthy = {camera_id: picture(number) for number, camera_id in enumerate(SEEN) if camera_id not in DARK}
         made.announce(healthy, State.OK)
         made.announce(dict.fromkeys(DARK, picture(1, 0.03)), State.FAULT)
-        made.announce({}, State.OFFLINE)
-        wait_until(lambda: json_of(made, "state=offline")["total"] == len(OFFLINE), 60)
+        # This one had a picture before it went offline.
+        visited = next(camera for camera in cameras() if camera.camera_id == OFFLINE[0])
+        made.client.import_cameras([replace(visited, push=True, url="")])
+        made.announce({OFFLINE[0]: picture(40)}, State.OK)
+        made.client.import_cameras([visited])
+        offline = CameraQuery(state=State.OFFLINE)
+        wait_until(lambda: len(list(made.client.cameras(offline))) == len(OFFLINE), 120, poll_s=0.5)
         yield made
 
 
@@ -39,11 +46,6 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WallEngine]:
 def admin(wall: WallEngine) -> Iterator[User]:
     with user(wall.address, wall.tokens["admin"]) as someone:
         yield someone
-
-
-def json_of(wall: WallEngine, query: str) -> Any:
-    with user(wall.address, wall.tokens["admin"]) as someone:
-        return someone.get(f"/wall/cameras.json?{query}").json()
 
 
 def ids(reply: httpx.Response) -> list[str]:
@@ -78,7 +80,7 @@ def test_without_script_the_worst_come_first_with_state_and_age_and_pages_lead_t
         ("kind=blurred", ()),
         ("site_id=s0", ("p-001", "p-002", "p-000")),
         ("q=school+%26+0", ("p-001", "p-002", "p-000")),
-        ("state=ok&key_point=storage&site_id=s1", ("p-005",)),
+        ("state=ok&key_point=special_room&site_id=s1", ("p-005",)),
         (f"state=ok&region={ELSEWHERE}", ()),
         ("age_h=1", ()),
     ],
@@ -232,9 +234,11 @@ def test_an_inspector_works_the_wall_with_mouse_and_keyboard(wall: WallEngine) -
         label = first.get_by_role("link").get_attribute("aria-label")
         assert all(part in label for part in ("School & 0", "Room <b>", "fault", "picture"))
         assert "of 150 cameras" in page.locator("#wall-count").inner_text()
-        grey = page.locator(".tile.offline").first
+        grey, empty = page.locator(f".tile[data-id='{OFFLINE[0]}']"), page.locator(f".tile[data-id='{OFFLINE[1]}']")
         assert "refused" in grey.inner_text()
-        assert "no picture kept" in grey.inner_text()
+        assert "ago" in grey.locator(".age").inner_text()
+        assert grey.locator("img").evaluate("img => getComputedStyle(img).filter").startswith("grayscale(1)")
+        assert "no picture kept" in empty.inner_text()
 
         # The keyboard: arrows move, the tiles far away are not in the page, Enter opens.
         first.get_by_role("link").focus()
