@@ -17,8 +17,15 @@ from engine.web.console.page import Page
 from engine.web.console.screens.ledger import export
 from engine.web.console.screens.ledger.filters import LedgerQuery
 from engine.web.console.screens.ledger.reasons import own_words, refusal_words
+from engine.web.console.screens.ledger.timeline import load_timeline
 from engine.web.errors import HttpError, refusal
-from patrol.v1.findings_pb2 import Finding, ListFindingsResponse
+from patrol.v1.findings_pb2 import (
+    Finding,
+    FindingEvent,
+    FindingStep,
+    ListFindingEventsResponse,
+    ListFindingsResponse,
+)
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -128,6 +135,31 @@ def test_days_begin_in_the_kitchens_time_zone_and_the_last_one_counts() -> None:
 def test_what_the_engine_writes_into_the_ledger_has_its_chinese(why: str, chinese: str) -> None:
     assert own_words(cast(Page, PageOf("zh")), why) == chinese
     assert own_words(cast(Page, PageOf()), "the re-check passed") == "the re-check passed"
+
+
+def test_escalations_are_marked_and_a_person_s_words_stay_as_they_are() -> None:
+    events = [
+        FindingEvent(name="findings/7/events/1", step=FindingStep.FINDING_STEP_OPENED),
+        FindingEvent(name="findings/7/events/2", step=FindingStep.FINDING_STEP_ESCALATED, why="from school to county"),
+        FindingEvent(
+            name="findings/7/events/3",
+            step=FindingStep.FINDING_STEP_CLAIMED,
+            role="inspector",
+            why="from school to county",
+        ),
+    ]
+    page = PageOf("zh", (ListFindingEventsResponse(events=events, next_page_token="x"), ListFindingEventsResponse()))
+    timeline = asyncio.run(load_timeline(cast(Page, page), "findings/7", 3))
+    assert [entry.is_raised for entry in timeline.entries] == [False, True, False]
+    assert [entry.why for entry in timeline.entries] == ["", "由学校升级至县级", "from school to county"]
+    assert [entry.number for entry in timeline.after(1)] == [2, 3]
+    assert timeline.left_out == 0
+
+
+def test_a_timeline_that_is_too_long_says_how_many_events_it_leaves_out() -> None:
+    reply = ListFindingEventsResponse(events=[FindingEvent(name="findings/7/events/1")], next_page_token="x")
+    timeline = asyncio.run(load_timeline(cast(Page, PageOf(replies=(reply,) * 5)), "findings/7", 9))
+    assert (len(timeline.entries), timeline.left_out) == (5, 4)
 
 
 def test_a_refusal_is_told_by_its_reason() -> None:

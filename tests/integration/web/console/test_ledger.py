@@ -171,6 +171,20 @@ def test_who_is_late_learns_what_happened_and_keeps_what_was_typed(world: Ledger
     status, page = act(inspector, number, "acknowledge", "typed text")
     assert status == 303
     assert "supervised" in page
+    assert page.count('class="raised"') == 1
+
+
+def test_a_dismissal_can_be_undone(world: LedgerWorld) -> None:
+    inspector, operator = world.users["inspector"], world.users["operator"]
+    number = finding_of(inspector)
+    assert act(operator, number, "dismiss", "the school is closed")[0] == 303
+    assert "the finding has ended" in inspector.get(f"/finding?finding={number}").text
+    status, page = act(operator, number, "reopen", "it is not")
+    assert (status, "The finding stands again" in page) == (303, True)
+    assert re.search(r"<b>reopened</b>", page)
+    status, page = act(operator, number, "reopen", "once more")
+    assert status == 400
+    assert "Nothing was recorded" in page
 
 
 def test_a_form_that_is_sent_twice_acts_once(world: LedgerWorld) -> None:
