@@ -13,7 +13,7 @@ from engine.web.console.screens.screen import Action, Screen
 from engine.web.errors import HttpError, code_name
 from patrol.v1.cameras_pb2 import CameraFilter, GetCameraRequest, ListCamerasRequest
 from patrol.v1.findings_pb2 import FindingFilter, ListFindingsRequest
-from patrol.v1.patrol_pb2 import GetStatusRequest, ListVerdictsRequest
+from patrol.v1.patrol_pb2 import ListVerdictsRequest
 from patrol.v1.pictures_pb2 import GetThumbnailRequest
 from patrol.v1.scheduler_pb2 import GetCameraPlanRequest
 from patrol.v1.stories_pb2 import GetCameraStoryRequest
@@ -32,7 +32,7 @@ _STATES = (
 
 
 async def show(page: Page) -> Response:
-    """Show a camera. `?id=CAMERA`, and `&checked=OUTCOME` after a check that was made without script."""
+    """Show a camera. `?id=CAMERA`; `&checked=OUTCOME` after a check without script, `&done=WHAT` after an action."""
     name = names.asked_camera(page.query)
     now, verdicts, plan, story, open_findings, findings = await asyncio.gather(
         _now(page, name),
@@ -54,6 +54,7 @@ async def show(page: Page) -> Response:
         past_findings=[finding for finding in findings.findings if finding.name not in still_open],
         findings_total=findings.total_size,
         checked=forms.choice(page.query, "checked", camera_check.OUTCOMES),
+        done=forms.choice(page.query, "done", camera_actions.DONE),
     )
 
 
@@ -63,9 +64,7 @@ async def show_now(page: Page) -> Response:
 
 
 async def _now(page: Page, name: str) -> dict[str, Any]:
-    camera, picture, status = await asyncio.gather(
-        page.call(GetCameraRequest(name=name)), _picture(page, name), page.call(GetStatusRequest())
-    )
+    camera, picture = await asyncio.gather(page.call(GetCameraRequest(name=name)), _picture(page, name))
     return {
         "camera": camera,
         "camera_id": names.camera_id(name),
@@ -73,7 +72,6 @@ async def _now(page: Page, name: str) -> dict[str, Any]:
         "picture": picture,
         "verdict": camera.latest_verdict if camera.HasField("latest_verdict") else None,
         "disagrees": await _disagrees(page, camera),
-        "status": status,
     }
 
 

@@ -15,6 +15,8 @@ from engine.web.errors import HttpError
 from patrol.v1.cameras_pb2 import DeleteCameraRequest, GetCameraRequest, ResetBaselineRequest, UpdateCameraRequest
 from patrol.v1.scheduler_pb2 import PausePatrolRequest, PauseScope, ResumePatrolRequest
 
+DONE = ("saved", "paused", "resumed", "reset")
+"""What the page of a camera says after an action."""
 _REASON_CHARS_MAX = 200
 _MINUTE = "%Y-%m-%dT%H:%M"
 
@@ -42,7 +44,7 @@ async def save(page: Page) -> Response:
         except HttpError as error:
             before = {field: forms.text(page.form, f"was_{field}", 2100) for field in camera_form.FIELDS}
             return await _form(page, name, values, before, camera_form.problems(error))
-    return page.go_to("/camera", id=names.camera_id(name))
+    return page.go_to("/camera", id=names.camera_id(name), done="saved")
 
 
 async def pause(page: Page) -> Response:
@@ -56,14 +58,14 @@ async def pause(page: Page) -> Response:
     if end:
         request.end_time.CopyFrom(_moment(page, end))
     await page.call(request)
-    return page.go_to("/camera", id=names.camera_id(name))
+    return page.go_to("/camera", id=names.camera_id(name), done="paused")
 
 
 async def resume(page: Page) -> Response:
     """End the camera's pause."""
     name = await known(page, names.asked_camera(page.form))
     await page.call(ResumePatrolRequest(scope=PauseScope(camera=name)))
-    return page.go_to("/camera", id=names.camera_id(name))
+    return page.go_to("/camera", id=names.camera_id(name), done="resumed")
 
 
 async def ask_reset(page: Page) -> Response:
@@ -75,7 +77,7 @@ async def reset(page: Page) -> Response:
     """Have the usual picture learnt anew."""
     name = await known(page, names.asked_camera(page.form))
     await page.call(ResetBaselineRequest(names=[name]))
-    return page.go_to("/camera", id=names.camera_id(name))
+    return page.go_to("/camera", id=names.camera_id(name), done="reset")
 
 
 async def ask_delete(page: Page) -> Response:
@@ -89,7 +91,7 @@ async def delete(page: Page) -> Response:
     if forms.text(page.form, "typed", 64) != names.camera_id(name):
         raise InvalidArgumentError("typed", "is not this camera's id; type it exactly as it is shown")
     await page.call(DeleteCameraRequest(name=name))
-    return page.go_to("/registry")
+    return page.go_to("/registry", deleted=names.camera_id(name))
 
 
 async def known(page: Page, name: str) -> str:

@@ -80,6 +80,8 @@ class _Check:
         self._end = end
         self._replies = page.engine.stream(CheckNowRequest(cameras=[name]), CHECK_S)
         self._next: asyncio.Future[Any] = asyncio.ensure_future(anext(self._replies, None))
+        # A caller may leave before the first line; nothing would end the check then.
+        self._late = asyncio.get_running_loop().call_later(CHECK_S + 2 * _MARGIN_S, self._end_once)
         self.outcome = "pending"
 
     async def begin(self) -> None:
@@ -114,6 +116,10 @@ class _Check:
         with contextlib.suppress(asyncio.CancelledError, HttpError):
             await self._next
         await self._replies.aclose()
+        self._late.cancel()
+        self._end_once()
+
+    def _end_once(self) -> None:
         end, self._end = self._end, lambda: None
         end()
 

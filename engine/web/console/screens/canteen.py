@@ -16,7 +16,6 @@ from engine.web.errors import HttpError
 from patrol.v1.cameras_pb2 import Camera, CameraFilter, KeyPoint, ListCamerasRequest
 from patrol.v1.canteens_pb2 import Canteen, CanteenContact, GetCanteenRequest, UpdateCanteenRequest
 from patrol.v1.findings_pb2 import FindingFilter, ListFindingsRequest
-from patrol.v1.patrol_pb2 import GetStatusRequest
 from patrol.v1.pictures_pb2 import (
     THUMBNAIL_OUTCOME_FOUND,
     THUMBNAIL_OUTCOME_LEFT_OUT,
@@ -42,7 +41,7 @@ async def show(page: Page) -> Response:
         page.call(ListFindingsRequest(filter=_findings(canteen, open_only=True), page_size=_FINDINGS_MAX)),
         page.call(ListFindingsRequest(filter=_findings(canteen, open_only=False), page_size=_FINDINGS_MAX)),
     )
-    pictures, status = await asyncio.gather(_pictures(page, cameras), page.call(GetStatusRequest()))
+    pictures = await _pictures(page, cameras)
     still_open = {finding.name for finding in open_findings.findings}
     return await page.render(
         "canteen.html.jinja",
@@ -53,7 +52,7 @@ async def show(page: Page) -> Response:
         open_findings=open_findings.findings,
         past_findings=[finding for finding in findings.findings if finding.name not in still_open],
         left_out=max(0, canteen.cameras.camera_count - len(cameras)),
-        status=status,
+        done=forms.choice(page.query, "done", ("saved",)),
     )
 
 
@@ -106,7 +105,7 @@ async def save(page: Page) -> Response:
         found = camera_form.problems(error)
         named = {_field_of(field): text for field, text in found.items()}
         return await _form(page, before, values, named)
-    return page.go_to("/canteen", id=names.canteen_id(name))
+    return page.go_to("/canteen", id=names.canteen_id(name), done="saved")
 
 
 def is_of(camera: Camera, canteen: Canteen) -> bool:

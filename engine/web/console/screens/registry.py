@@ -28,6 +28,7 @@ async def show(page: Page) -> Response:
         total=reply.total_size,
         query=query,
         points=camera_form.words("key_point"),
+        deleted=forms.text(page.query, "deleted", 64),
     )
 
 

@@ -1,7 +1,9 @@
 """The screens of a camera and its canteen: what they show, what may be done by whom, and whom they keep out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
@@ -121,7 +123,7 @@ def test_a_pause_has_a_reason_and_an_end_and_is_ended(world: TwoCounties, operat
     assert operator.post("/camera/pause", {"id": "c1", "reason": "r", "end": "tomorrow"}).status_code == 400
     assert pauses == {}
     reply = operator.post("/camera/pause", {"id": "c1", "reason": "装修", "end": "2099-01-02T03:04"})
-    assert reply.status_code == 303
+    assert reply.headers["location"].endswith("&done=paused")
     (status,) = pauses.values()
     assert (status.pause.reason, status.pause.scope.value) == ("装修", "c1")
     assert status.pause.until_wall_ns > 0
@@ -137,7 +139,8 @@ def test_a_camera_is_deleted_only_with_its_id_typed(world: TwoCounties, operator
     assert "c8" in operator.get("/camera/delete?id=c8").text
     assert operator.post("/camera/delete", {"id": "c8", "typed": "c9"}).status_code == 400
     assert "c8" in world.served.hub.registry.cameras
-    assert operator.post("/camera/delete", {"id": "c8", "typed": "c8"}).status_code == 303
+    deleted = operator.post("/camera/delete", {"id": "c8", "typed": "c8"})
+    assert deleted.headers["location"] == "/console/registry?deleted=c8"
     assert "c8" not in world.served.hub.registry.cameras
 
 
@@ -214,6 +217,14 @@ def test_a_county_gets_at_no_camera_of_another(world: TwoCounties, path: str, fi
     assert reply.status_code == 404, reply.text
     assert ELSEWHERE_NAME not in reply.text
     assert (dict(hub.registry.cameras), dict(hub.pauses), list(hub.checked)) == before
+
+
+def test_a_canteen_without_an_id_is_found_by_region_and_name(operator: User) -> None:
+    link = re.search(r'href="/console(/canteen\?id=[^"]*)"', operator.get("/camera?id=c/3%25").text)
+    assert link is not None
+    page = operator.get(unescape(link[1])).text
+    assert "/console/camera?id=c%2F3%25" in page
+    assert "/console/camera?id=c1" not in page
 
 
 def test_a_canteen_shows_its_cameras_and_what_nobody_sees(world: TwoCounties, operator: User) -> None:
