@@ -33,11 +33,16 @@ class Period:
         return (self.last - self.first).days + 1
 
     @property
+    def iso_days(self) -> tuple[str, str]:
+        """The first and the last day as forms have them."""
+        return self.first.isoformat(), self.last.isoformat()
+
+    @property
     def query(self) -> dict[str, str]:
         """What a link needs to name it."""
         if self.preset != "own":
             return {"period": self.preset}
-        return {"period": "own", "from": self.first.isoformat(), "to": self.last.isoformat()}
+        return {"period": "own", "from": self.iso_days[0], "to": self.iso_days[1]}
 
 
 def today_of(page: Page) -> date:
@@ -46,13 +51,17 @@ def today_of(page: Page) -> date:
 
 
 def asked_period(page: Page, default: str = DEFAULT) -> Period:
-    """Return the period in `?period=`, with `own` the days `?from=` to `?to=`. Raises InvalidArgumentError."""
-    return period_of(
-        forms.choice(page.query, "period", PRESETS, default),
-        forms.text(page.query, "from", 10),
-        forms.text(page.query, "to", 10),
-        today_of(page),
-    )
+    """Return the period in `?period=`, with `own` the days `?from=` to `?to=`. Raises InvalidArgumentError.
+
+    `?shown=`: the preset that a form showed together with its days. Who changes the days alone means `own`.
+    """
+    preset = forms.choice(page.query, "period", PRESETS, default)
+    first, last = forms.text(page.query, "from", 10), forms.text(page.query, "to", 10)
+    today = today_of(page)
+    period = period_of(preset, first, last, today)
+    if forms.choice(page.query, "shown", PRESETS) == preset and (first, last) != period.iso_days:
+        return period_of("own", first, last, today)
+    return period
 
 
 def period_of(preset: str, first: str, last: str, today: date) -> Period:

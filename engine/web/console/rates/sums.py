@@ -18,6 +18,8 @@ KPIS: tuple[Kpi, ...] = (
     Kpi.KPI_DISPLAY_SCREEN,
 )
 """In the order in which they are shown."""
+RATES = {Kpi.Name(kpi).removeprefix("KPI_").lower(): kpi for kpi in KPIS}
+"""By their name in URLs."""
 ROWS_PAGE = 1000
 ROWS_MAX = 50_000
 

@@ -12,7 +12,7 @@ from engine.web.console.page import Page
 from engine.web.console.rates import csv_file
 from engine.web.console.rates.league import change_points, why_no_place
 from engine.web.console.rates.period import PRESETS, Period, asked_period, today_of
-from engine.web.console.rates.sums import KPIS, Sum, ask_days, ask_hours, date_message, rows_of
+from engine.web.console.rates.sums import KPIS, RATES, Sum, ask_days, ask_hours, date_message, rows_of
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.console.today import links
 from engine.web.console.today.regions import asked_region, trail
@@ -28,7 +28,6 @@ BY = {
     "canteen": KpiBy.KPI_BY_CANTEEN,
 }
 LEAGUE_BY = tuple(name for name in BY if name != "canteen")
-RATES = {Kpi.Name(kpi).removeprefix("KPI_").lower(): kpi for kpi in KPIS}
 _ROWS_SHOWN = 100
 _REGIONS_LISTED_MAX = 400
 _DIGEST_PERIODS = {"week": DigestPeriod.DIGEST_PERIOD_WEEK, "day": DigestPeriod.DIGEST_PERIOD_DAY}
@@ -41,7 +40,7 @@ DIGEST_CSP = (
 
 
 async def show(page: Page) -> Response:
-    """Show rates by day or hour, and by region or canteen: `?region=13&by=county&period=7days&rate=clarity`."""
+    """Show rates by day or hour, and by region or canteen: `?region=13&by=county&period=7days`."""
     region, period, by = asked_region(page), asked_period(page), _asked_by(page)
     request = QueryKpisRequest(
         region_prefix=region,
@@ -65,7 +64,6 @@ async def show(page: Page) -> Response:
         plot=_plot(page, times, rates),
         kpis=KPIS,
         by=by,
-        rate=_asked_rate(page),
         **_shared(page, region, period, {"by": by}),
     )
 

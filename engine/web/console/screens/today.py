@@ -5,7 +5,7 @@ The page asks for all its parts at once. A part that the engine needs long for c
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,7 +15,8 @@ from starlette.responses import Response
 from engine.web.console import forms
 from engine.web.console.console import Console, Handler
 from engine.web.console.page import Page
-from engine.web.console.rates.period import today_of
+from engine.web.console.rates.period import period_of, today_of
+from engine.web.console.rates.sums import RATES
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.console.today import health, links, standing, standing_text, trend, urgent, worse
 from engine.web.console.today.kept import Kept
@@ -25,6 +26,7 @@ PARTS = ("rates", "areas", "worse", "urgent", "health")
 FIRST_PAGE_S = 0.08
 """How long the page waits for its parts."""
 _ROWS_SHOWN = 20
+_COUNTY_DIGITS = 6
 
 
 class Today:
@@ -84,7 +86,13 @@ class Today:
     async def _rates(self, page: Page, values: dict[str, Any]) -> Any:
         region, today = values["region"], today_of(page)
         found = await self._ask(f"rates {today}", page, region, lambda: trend.ask(page, region, today))
-        return {"trends": found, "today": today, "size": (trend.SPARK_WIDTH, trend.SPARK_HEIGHT), "days": trend.DAYS}
+        return {
+            "trends": found,
+            "today": today,
+            "size": (trend.SPARK_WIDTH, trend.SPARK_HEIGHT),
+            "days": trend.DAYS,
+            "urls": {kpi: _url(page, region, name, found.day, today) for name, kpi in RATES.items()},
+        }
 
     async def _areas(self, page: Page, values: dict[str, Any]) -> Any:
         region, show = values["region"], values["show"]
@@ -124,6 +132,15 @@ class Today:
         region = values["region"]
         found: health.Health = await self._ask("health", page, region, lambda: health.ask(page, region))
         return {"lines": health.lines(page, found), "status": found.status, "schedule": found.schedule}
+
+
+def _url(page: Page, region: str, rate: str, day: date | None, today: date) -> str:
+    """Return the URL of what a rate is made of on its latest day: regions in order, in a county its canteens."""
+    shown = day or today
+    query = period_of("today" if shown == today else "own", shown.isoformat(), shown.isoformat(), today).query
+    if len(region) == _COUNTY_DIGITS:
+        return page.url("/kpis", region=region, by="canteen", **query)
+    return page.url("/kpis/league", region=region, rate=rate, **query)
 
 
 _MADE: "WeakKeyDictionary[Console, Today]" = WeakKeyDictionary()

@@ -150,6 +150,15 @@ def test_the_change_is_against_the_days_before(city: RatedCity, admin: User) -> 
         assert float(row["change in points"]) == pytest.approx(points, abs=1e-2)
 
 
+def test_who_changes_the_days_alone_gets_them(city: RatedCity, admin: User) -> None:
+    last = city.today.isoformat()
+    first, other = ((city.today - timedelta(days=ago)).isoformat() for ago in (6, 3))
+    form = {"period": "7days", "shown": "7days", "to": last}
+    assert f"{other} to {last}" in text_of(admin.get("/kpis", params={**form, "from": other}))
+    assert f"{first} to {last}" in text_of(admin.get("/kpis", params={**form, "from": first}))
+    assert f"{last} to {last}" in text_of(admin.get("/kpis", params={**form, "from": first, "period": "today"}))
+
+
 def test_a_period_without_figures_says_so(admin: User) -> None:
     assert "No day of this period has figures" in text_of(admin.get("/kpis?period=own&from=2020-01-01&to=2020-01-05"))
     assert "No day of this period has figures" in text_of(
@@ -184,7 +193,7 @@ def test_the_digest_is_that_of_the_api_and_may_run_nothing(city: RatedCity, admi
      "period=own&from=0001-01-01&to=9999-12-31", "region=13x", "page_token=x"],
 )  # fmt: skip
 def test_bad_input_is_refused_with_a_page(admin: User, query: str) -> None:
-    page = admin.get(f"/kpis?{query}")
+    page = admin.get(f"/kpis{'/league' if query.startswith('rate') else ''}?{query}")
     assert page.status_code == 400
     assert "This input cannot be used" in page.text
 

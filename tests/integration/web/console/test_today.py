@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from engine.web.console.screens import today
 from tests.support.digests import COUNTIES, SCHOOLS
 from tests.support.waiting import wait_until
 from tests.support.web.browser import chromium, needs_chromium, page_of, sign_in
@@ -167,11 +168,13 @@ def test_clicks_lead_from_each_figure_to_its_list(city: RatedCity) -> None:
             (f"#area-of-{COUNTIES[2]}", f"**/console/wall?state=fault&region={COUNTIES[2]}"),
             (".part-urgent .figures a:has-text('overdue')", "**/console/ledger?overdue=1"),
             (".part-worse .figures a:has-text('offline')", "**/console/wall?state=offline&since=*"),
-            (".part-rates a.rate >> nth=0", "**/console/kpis?rate=*"),
+            (".part-rates a.rate >> nth=0", "**/console/kpis/league?rate=clarity&period=*"),
         ):
             page.goto("/console/")
             page.locator(selector).click()
             page.wait_for_url(target)
+            if "kpis" in target:
+                assert page.locator("h1").inner_text().startswith("League")
         page.goto("/console/")
         row = page.locator(".part-areas tbody tr").first
         name = row.locator("th a").inner_text()
@@ -210,3 +213,18 @@ def test_a_bad_map_is_said_to_operators_and_tiles_are_shown(city: RatedCity, tmp
             assert f'id="area-of-{COUNTIES[0]}"' in page.text
         with user(address, city.tokens["county"]) as inspector:
             assert "bad.json" not in inspector.get("/?whole=1").text
+
+
+@needs_chromium
+def test_a_part_that_takes_long_comes_by_itself(city: RatedCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(today, "FIRST_PAGE_S", 0.0)
+    with gateway(city.engine.addresses["grpc"]) as address:
+        with user(address, city.tokens["admin"]) as someone:
+            page = someone.get("/")
+            assert page.text.count("The engine is counting") == len(today.PARTS)
+            assert "whole=1" in page.text, "a way without script"
+        with chromium() as browser, page_of(browser, address) as shown:
+            sign_in(shown, city.tokens["admin"])
+            shown.wait_for_selector(f"#area-of-{COUNTIES[0]}")
+            shown.wait_for_selector(".part-health .said")
+            assert shown.get_by_text("The engine is counting").count() == 0
