@@ -266,10 +266,9 @@ class FakeHub:
         return ()
 
     async def forget_dialogues(self, camera_ids: Sequence[str]) -> None:
-        del camera_ids
+        pass
 
     async def check_now(self, camera_ids: Sequence[str], trace: bool = False) -> CheckNowReport:
-        del trace
         self.checked += camera_ids
         known = [camera_id for camera_id in camera_ids if camera_id in self.registry.cameras]
         paused = tuple(camera_id for camera_id in known if camera_id in {scope.value for scope in self.pauses})
