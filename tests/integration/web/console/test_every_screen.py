@@ -14,6 +14,7 @@ from engine.client import PatrolClient
 from engine.demo.county import County
 from engine.demo.runner import demo_settings
 from engine.model.access import Role, TokenOrder
+from engine.model.verdict import State
 from engine.supervisor.app import Supervisor
 from engine.web.console.screens import SCREENS
 from tests.support.waiting import wait_until
@@ -69,15 +70,19 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Province]:
         local.import_cameras([demo.camera for demo in county.cameras])
         _, admin = local.access.create_token(TokenOrder("director", Role.ADMIN, ""))
         with PatrolClient(engine.addresses["grpc"], token=admin) as client:
-            causes = lambda: {finding.subject.cause_key: finding for finding in client.findings.list()}  # noqa: E731
-            wait_until(lambda: "offline" in causes() and len(causes()) >= 5, 120)
-            offline = causes()["offline"]
-            seen = next(finding for cause, finding in causes().items() if cause != "offline")
+            found = lambda: list(client.findings.list())  # noqa: E731
+            offline = lambda: [  # noqa: E731
+                status.camera.camera_id
+                for status in client.cameras()
+                if status.latest is not None and status.latest.announced == State.OFFLINE
+            ]
+            wait_until(lambda: len(found()) >= 5 and offline(), 120)
+            seen = found()[0]
             canteen = next(iter(client.canteens.list()))
             ids = {
                 "finding": str(seen.finding_id),
                 "faulty": seen.subject.camera_id,
-                "offline": offline.subject.camera_id,
+                "offline": offline()[0],
                 "canteen": canteen.canteen_id,
             }
             yield Province(engine.addresses["web"], admin, ids)
