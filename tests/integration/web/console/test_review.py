@@ -323,7 +323,7 @@ def test_several_are_decided_at_once_and_each_result_is_shown(world: World) -> N
 @needs_chromium
 def test_a_reviewer_decides_with_the_keyboard_alone(world: World) -> None:
     queue = world.waiting()
-    first, second, third, fourth = queue[:4]
+    first, second, third, fourth, fifth = queue[:5]
     with chromium() as browser, page_of(browser, world.web) as page:
         sign_in(page, world.tokens["boss"])
         page.goto("/console/review")
@@ -375,6 +375,16 @@ def test_a_reviewer_decides_with_the_keyboard_alone(world: World) -> None:
         expect(fourth)
         page.go_back()
         expect(third)
+        page.go_forward()
+        expect(fourth)
+        late = fields(fourth, "acknowledge", request_id="quicker")
+        assert world.users["li"].post("/review/act", late, seen_on="/review").is_redirect
+        page.keyboard.press("a")
+        page.wait_for_selector(".review-refused")
+        assert re.search(r"li \(inspector\) · acknowledged", page.locator(".review-refused").inner_text())
+        assert page.locator('#review [data-key="a"]').count() == 0
+        page.keyboard.press("j")
+        expect(fifth)
     assert world.events(first)[-1].step is Step.ACKNOWLEDGED
     assert [event.step for event in world.events(second)][-2:] == [Step.DISMISSED, Step.REOPENED]
     assert world.events(second)[-2].why == "The picture is as it should be: wet floor"
