@@ -96,6 +96,22 @@ def test_a_bad_map_leaves_the_console_with_tiles(tmp_path: Path) -> None:
     assert (none.problem, asyncio.run(none.drawing(frozenset({"13"})))) == ("", None)
 
 
+def test_a_map_that_nobody_waits_for_is_drawn_for_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "map.json"
+    path.write_bytes(collection(feature()))
+    areas = AreaMap(str(path))
+
+    async def run() -> bool:
+        codes = frozenset({"130102"})
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await areas.drawing(codes)
+        first = await areas.drawing(codes)
+        return first is not None and await areas.drawing(codes) is first
+
+    assert asyncio.run(run())
+
+
 def test_a_region_is_its_own_area_or_all_within_it() -> None:
     def square(code: str, x: float) -> Area:
         return Area(code, (tuple((x + dx, 36.0 + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))),))

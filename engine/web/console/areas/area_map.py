@@ -34,7 +34,7 @@ class AreaMap:
     def __init__(self, path: str) -> None:
         self.problem = ""
         self._areas: tuple[Area, ...] = ()
-        self._drawings: OrderedDict[frozenset[str], Drawing | None] = OrderedDict()
+        self._drawings: OrderedDict[frozenset[str], asyncio.Task[Drawing | None]] = OrderedDict()
         if path:
             try:
                 self._areas = load_areas(path)
@@ -48,11 +48,10 @@ class AreaMap:
         """Return the picture of these regions; None if the file has none of them."""
         if not self._areas or not codes:
             return None
-        if codes in self._drawings:
-            self._drawings.move_to_end(codes)
-            return self._drawings[codes]
-        drawn = await asyncio.to_thread(draw, self._areas, sorted(codes))
-        self._drawings[codes] = drawn
+        task = self._drawings.get(codes)
+        if task is None:
+            task = self._drawings[codes] = asyncio.ensure_future(asyncio.to_thread(draw, self._areas, sorted(codes)))
+        self._drawings.move_to_end(codes)
         while len(self._drawings) > _DRAWINGS_MAX:
             self._drawings.popitem(last=False)
-        return drawn
+        return await asyncio.shield(task)  # it goes on if the caller does not wait, for the next one

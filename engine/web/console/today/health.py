@@ -64,7 +64,7 @@ def lines(page: Page, health: Health) -> list[Line]:
     missed = [(number, reason) for reason, number in schedule.shed.items() if number >= 0.5]
     for number, reason in sorted(missed, reverse=True)[:_NAMES_MAX]:
         why = page.text(_SHED[reason]) if reason in _SHED else reason
-        text = page.text("%(number)s periods passed without a visit: %(why)s.", number=_number(page, number), why=why)
+        text = page.text("Periods without a visit because %(why)s: %(number)s.", number=_number(page, number), why=why)
         said.append(Line(BAD, text))
     said.append(_outages(page, schedule))
     if schedule.pauses:

@@ -11,6 +11,8 @@ from patrol.v1.patrol_pb2 import Kpi
 DAYS = 14
 SPARK_WIDTH, SPARK_HEIGHT = 140, 36
 _MARGIN = 3.0
+_SPAN_MIN = 0.02
+"""So that a change of a tenth of a per cent does not look like a collapse."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,14 @@ def _value(days: dict[date, dict[Kpi, Sum]], day: date, kpi: Kpi) -> float | Non
 def _spark(values: Sequence[float | None]) -> tuple[tuple[str, ...], tuple[float, float] | None, float, float]:
     """Return the lines of a sparkline, its last point, its least and its greatest value.
 
-    It is drawn between the least and the greatest value, but over at least two percentage points.
+    It is drawn between the least and the greatest value, but over at least _SPAN_MIN.
     """
     known = [value for value in values if value is not None]
     if not known:
         return (), None, 0.0, 0.0
     least, most = min(known), max(known)
-    low = max(0.0, min(least, most - 0.02))
-    span = max(most - low, 0.02)
+    span = max(most - least, _SPAN_MIN)
+    low = (least + most - span) / 2
     step = (SPARK_WIDTH - 2 * _MARGIN) / max(1, len(values) - 1)
     runs: list[list[tuple[float, float]]] = [[]]
     for place, value in enumerate(values):
