@@ -134,7 +134,7 @@ def test_a_camera_is_as_old_as_its_last_picture(mixed: RunningServer) -> None:
     now, hub = wall_ns(), mixed.hub
     hours = {"a": 9, "b": 2, "c": 1, "d": 8}
     for camera_id, hour in hours.items():
-        offline = {"state": State.OFFLINE, "announced": State.OFFLINE} if camera_id in "cd" else {}
+        offline: dict[str, Any] = {"state": State.OFFLINE, "announced": State.OFFLINE} if camera_id in "cd" else {}
         since = {"c": 7, "d": 8}.get(camera_id, 20)
         hub.judge(camera_id, at_wall_ns=now - hour * HOUR_NS, since_wall_ns=now - since * HOUR_NS, **offline)
     found = [
