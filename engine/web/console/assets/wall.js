@@ -18,6 +18,8 @@ const BATCHES_AT_ONCE = 2;
 const URL_CHARS_MAX = 16_000;
 const PICTURES_MAX = 1500; // kept in memory
 const ROWS_AHEAD = 400;
+const ABOVE_PX = 600; // tiles are in the page so far beyond the view
+const BELOW_PX = 1200;
 const AGAIN_MS = 1000;
 const FRESH_MS = 10_000; // a picture is asked for again at most so often
 const AGES_MS = 5000;
@@ -173,8 +175,8 @@ function drawNow() {
   const top = -grid.getBoundingClientRect().top;
   const height = window.innerHeight;
   const place = (y) => Math.floor(y / (tileHeight + GAP)) * columns;
-  const first = Math.max(0, place(top - height));
-  const last = Math.min(rows.length, place(top + 2.5 * height) + columns);
+  const first = Math.max(0, place(top - ABOVE_PX));
+  const last = Math.min(rows.length, place(top + height + BELOW_PX) + columns);
   for (const [at] of tiles) if ((at < first || at >= last) && !holdsFocus(at)) dropTile(at);
   for (let at = first; at < last; at++) if (!tiles.has(at)) addTile(at);
   const seenFirst = Math.min(Math.max(0, place(top)), Math.max(0, rows.length - 1));
