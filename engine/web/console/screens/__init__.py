@@ -2,12 +2,14 @@
 scheduler, access. Those without an entry (pictures, camera) come last.
 """
 
-from engine.web.console.screens import camera, canteen, pictures, registry, today
+from engine.web.console.screens import pictures, today
+from engine.web.console.screens.cameras import camera, canteen
+from engine.web.console.screens.registry import table
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
     today.SCREEN,
-    registry.SCREEN,
+    table.SCREEN,
     pictures.SCREEN,
     camera.SCREEN,
     canteen.SCREEN,
