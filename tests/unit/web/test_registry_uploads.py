@@ -1,7 +1,7 @@
 """Files that wait for their import: a few, of one session each, and not for long."""
 
-from engine.web.console.screens.registry_rows import Found
-from engine.web.console.screens.registry_uploads import Upload, Uploads, packed
+from engine.web.console.screens.registry.rows import Found
+from engine.web.console.screens.registry.uploads import Upload, Uploads, packed
 
 
 def upload(owner: str, data: bytes = b"camera_id,url\n", began_s: float = 0.0) -> Upload:

@@ -144,8 +144,9 @@ function addPlot(title, figures, values, limits, band) {
   const options = {
     width: Math.max(240, box.clientWidth),
     height: HEIGHT_PX,
+    padding: [8, 24, 0, 0],
     scales: { y: { range: [0, most * 1.05] } },
-    axes: [{ ...axis, space: 90, values: (_, splits) => splits.map(tick) }, { ...axis, size: 44 }],
+    axes: [{ ...axis, space: 60, values: (_, splits) => splits.map(tick) }, { ...axis, size: 44 }],
     series: [
       { label: place.dataset.time, value: (_, seconds) => clock({ ...DAYS, ...HOURS, second: "2-digit" })(seconds) },
       { label: title, stroke: colour("--accent"), width: 1.5, points: { show: known.length < 60, size: 5 }, spanGaps: false },

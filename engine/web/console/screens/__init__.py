@@ -4,8 +4,6 @@ scheduler, access. Those without an entry come last.
 
 from engine.web.console.screens import (
     access,
-    camera,
-    canteen,
     configuration,
     kpis,
     ledger,
@@ -31,6 +29,4 @@ SCREENS: tuple[Screen, ...] = (
     access.SCREEN,
     configuration.SCREEN,
     pictures.SCREEN,
-    camera.SCREEN,
-    canteen.SCREEN,
 )

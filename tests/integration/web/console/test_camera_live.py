@@ -91,7 +91,9 @@ def test_a_paused_camera_is_not_checked_and_its_page_says_why(live: Live, someon
     assert someone.post("/camera/pause", {"id": camera_id, "reason": "roof <b>works</b>"}).status_code == 303
     reply = someone.post("/camera/check", {"id": camera_id}, timeout=70)
     assert reply.headers["location"].endswith("&checked=paused")
-    page = someone.get(f"/camera?id={camera_id}").text
+    page = someone.http.get(reply.headers["location"]).text
+    assert "It is paused: nothing was visited." in page
+    assert "Result:" not in page, "the verdict of an earlier visit is no result of this check"
     assert "roof &lt;b&gt;works&lt;/b&gt;" in page, "the plan tells the reason"
     assert someone.post("/camera/resume", {"id": camera_id}).status_code == 303
     assert "roof" not in someone.get(f"/camera?id={camera_id}").text.partition('id="plan"')[2].partition("</section")[0]

@@ -115,7 +115,7 @@ def test_every_page_loads_and_everybody_can_use_it(province: Province, look: str
             if shots:
                 name = path.partition("?")[0].strip("/").replace("/", "-") or "today"
                 page.screenshot(path=Path(shots) / f"{name}-{look}.png")
-    assert problems == []
+    assert problems == [], "\n".join(problems)
 
 
 def test_every_entry_of_the_navigation_has_a_page(province: Province) -> None:

@@ -228,3 +228,15 @@ def test_where_platforms_disagree_both_claims_are_shown(operator: User) -> None:
     reply = operator.get("/registry/disagreement")
     assert reply.status_code == 200
     assert "compared and never trusted" in reply.text
+
+
+def test_forms_are_for_operators_and_the_import_says_what_it_takes(world: TwoCounties, operator: User) -> None:
+    page = operator.get("/registry/import").text
+    assert 'enctype="multipart/form-data"' in page
+    assert "camera_id, url, name" in page
+    assert 'name="camera_id"' in operator.get("/registry/add").text
+    viewer = world.user("viewer")
+    assert "<input" not in viewer.get("/registry/import").text.partition("<main")[2]
+    table = viewer.get("/registry").text
+    assert "/console/registry/export.csv" in table
+    assert "/console/registry/add" not in table

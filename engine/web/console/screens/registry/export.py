@@ -10,7 +10,8 @@ from engine.csv_cells import CsvWriter
 from engine.rows.gbt28181 import REGISTRY_COLUMNS
 from engine.web.console import names
 from engine.web.console.page import Page
-from engine.web.console.screens import camera_form, registry_filter
+from engine.web.console.screens.cameras import form
+from engine.web.console.screens.registry import filtering
 from patrol.v1.cameras_pb2 import Camera, CameraFilter, ListCamerasRequest
 
 _PAGE_ROWS = 500
@@ -21,7 +22,7 @@ _MARK = "\ufeff"
 
 async def export(page: Page) -> Response:
     """Send the cameras that match the filter."""
-    chosen, _ = registry_filter.filter_of(page)
+    chosen, _ = filtering.filter_of(page)
     first = await page.call(_request(chosen, ""))  # an error is a page, and not the middle of a file
     headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="cameras.csv"'}
     return StreamingResponse(_pieces(page, chosen, first), media_type="text/csv; charset=utf-8", headers=headers)
@@ -29,7 +30,7 @@ async def export(page: Page) -> Response:
 
 def cells_of(camera: Camera) -> list[object]:
     """Return the cells of a camera in the order of the registry's columns."""
-    shown = camera_form.values_of(camera)
+    shown = form.values_of(camera)
     cells = {column: shown.get(column, "") for column in REGISTRY_COLUMNS}
     cells |= {"camera_id": names.camera_id(camera.name), "name": camera.display_name}
     flags = {"required": camera.required, "push": camera.push, "enabled": not camera.disabled}
@@ -54,5 +55,5 @@ def _text(rows: Any) -> str:
 
 def _request(chosen: CameraFilter, token: str) -> ListCamerasRequest:
     request = ListCamerasRequest(filter=chosen, page_size=_PAGE_ROWS, page_token=token)
-    request.read_mask.paths.extend(["name", *camera_form.FIELDS])
+    request.read_mask.paths.extend(["name", *form.FIELDS])
     return request

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from engine.errors import InvalidArgumentError
 from engine.web.console import forms, names
 from engine.web.console.page import Page
-from engine.web.console.screens import camera_form
+from engine.web.console.screens.cameras import form
 from engine.web.errors import HttpError
 from patrol.v1.cameras_pb2 import DeleteCameraRequest, GetCameraRequest, ResetBaselineRequest, UpdateCameraRequest
 from patrol.v1.scheduler_pb2 import PausePatrolRequest, PauseScope, ResumePatrolRequest
@@ -24,26 +24,26 @@ _MINUTE = "%Y-%m-%dT%H:%M"
 async def edit(page: Page) -> Response:
     """Show the form of a camera's registry row."""
     camera = await page.call(GetCameraRequest(name=names.asked_camera(page.query)))
-    values = camera_form.values_of(camera)
+    values = form.values_of(camera)
     return await _form(page, camera.name, values, values, {})
 
 
 async def save(page: Page) -> Response:
     """Change the fields that the user has changed; a wrong one is said beside its field."""
     name = await known(page, names.asked_camera(page.form))
-    values = camera_form.sent(page.form)
-    paths = camera_form.changed(page.form, values)
+    values = form.sent(page.form)
+    paths = form.changed(page.form, values)
     if paths:
         request = UpdateCameraRequest(
-            camera=camera_form.message(name, values),
+            camera=form.message(name, values),
             update_mask=FieldMask(paths=paths),
             request_id=forms.text(page.form, "request_id", 64),
         )
         try:
             await page.call(request)
         except HttpError as error:
-            before = {field: forms.text(page.form, f"was_{field}", 2100) for field in camera_form.FIELDS}
-            return await _form(page, name, values, before, camera_form.problems(error))
+            before = {field: forms.text(page.form, f"was_{field}", 2100) for field in form.FIELDS}
+            return await _form(page, name, values, before, form.problems(error))
     return page.go_to("/camera", id=names.camera_id(name), done="saved")
 
 
@@ -116,7 +116,7 @@ async def _form(
         values=values,
         before=before,
         problems=problems,
-        words=camera_form.words,
+        words=form.words,
     )
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from engine.web.console.screens.registry_rows import Found
+from engine.web.console.screens.registry.rows import Found
 
 _KEPT_MAX = 8
 _KEPT_S = 1800.0

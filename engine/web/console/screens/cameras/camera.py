@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from engine.web.console import forms, names
 from engine.web.console.page import Page
-from engine.web.console.screens import camera_actions, camera_check, camera_figures
+from engine.web.console.screens.cameras import actions, check, figures
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.errors import HttpError, code_name
 from patrol.v1.cameras_pb2 import CameraFilter, GetCameraRequest, ListCamerasRequest
@@ -53,8 +53,8 @@ async def show(page: Page) -> Response:
         open_findings=open_findings,
         past_findings=[finding for finding in findings.findings if finding.name not in still_open],
         findings_total=findings.total_size,
-        checked=forms.choice(page.query, "checked", camera_check.OUTCOMES),
-        done=forms.choice(page.query, "done", camera_actions.DONE),
+        checked=forms.choice(page.query, "checked", check.OUTCOMES),
+        done=forms.choice(page.query, "done", actions.DONE),
     )
 
 
@@ -113,16 +113,16 @@ SCREEN = Screen(
     (
         Action("/camera", show, "camera"),
         Action("/camera/now", show_now, "camera-now"),
-        Action("/camera/figures", camera_figures.show, "camera-figures"),
-        Action("/camera/figures.json", camera_figures.data, "camera-figures-data", plain=True),
-        Action("/camera/check", camera_check.check, "camera-check", "POST", needs_console=True),
-        Action("/camera/edit", camera_actions.edit, "camera-edit"),
-        Action("/camera/edit", camera_actions.save, "camera-save", "POST"),
-        Action("/camera/pause", camera_actions.pause, "camera-pause", "POST"),
-        Action("/camera/resume", camera_actions.resume, "camera-resume", "POST"),
-        Action("/camera/reset", camera_actions.ask_reset, "camera-ask-reset"),
-        Action("/camera/reset", camera_actions.reset, "camera-reset", "POST"),
-        Action("/camera/delete", camera_actions.ask_delete, "camera-ask-delete"),
-        Action("/camera/delete", camera_actions.delete, "camera-delete", "POST"),
+        Action("/camera/figures", figures.show, "camera-figures"),
+        Action("/camera/figures.json", figures.data, "camera-figures-data", plain=True),
+        Action("/camera/check", check.check, "camera-check", "POST", needs_console=True),
+        Action("/camera/edit", actions.edit, "camera-edit"),
+        Action("/camera/edit", actions.save, "camera-save", "POST"),
+        Action("/camera/pause", actions.pause, "camera-pause", "POST"),
+        Action("/camera/resume", actions.resume, "camera-resume", "POST"),
+        Action("/camera/reset", actions.ask_reset, "camera-ask-reset"),
+        Action("/camera/reset", actions.reset, "camera-reset", "POST"),
+        Action("/camera/delete", actions.ask_delete, "camera-ask-delete"),
+        Action("/camera/delete", actions.delete, "camera-delete", "POST"),
     ),
 )

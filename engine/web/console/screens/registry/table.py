@@ -6,8 +6,9 @@ from starlette.responses import Response
 
 from engine.web.console import forms, names
 from engine.web.console.page import Page
-from engine.web.console.screens import camera_form, registry_export, registry_filter, registry_import
-from engine.web.console.screens.camera import canteen_of
+from engine.web.console.screens.cameras import form
+from engine.web.console.screens.cameras.camera import canteen_of
+from engine.web.console.screens.registry import export, filtering, importing
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.errors import HttpError
 from patrol.v1.cameras_pb2 import Camera, CameraFilter, CreateCameraRequest, ListCamerasRequest
@@ -19,7 +20,7 @@ FILE_BYTES_MAX = 20 * 1024 * 1024
 
 async def show(page: Page) -> Response:
     """Show the cameras that match the filter."""
-    chosen, query = registry_filter.filter_of(page)
+    chosen, query = filtering.filter_of(page)
     reply = await page.call(_request(page, chosen))
     return await page.render(
         "registry.html.jinja",
@@ -27,14 +28,14 @@ async def show(page: Page) -> Response:
         next_token=reply.next_page_token,
         total=reply.total_size,
         query=query,
-        points=camera_form.words("key_point"),
+        points=form.words("key_point"),
         deleted=forms.text(page.query, "deleted", 64),
     )
 
 
 async def disagreement(page: Page) -> Response:
     """Show the cameras of which a platform claims something else than the engine sees."""
-    chosen, query = registry_filter.filter_of(page)
+    chosen, query = filtering.filter_of(page)
     chosen.platform_disagrees = True
     reply = await page.call(_request(page, chosen))
     return await page.render(
@@ -48,25 +49,25 @@ async def disagreement(page: Page) -> Response:
 
 async def add(page: Page) -> Response:
     """Show an empty form for one more camera."""
-    values = camera_form.values_of(Camera())
+    values = form.values_of(Camera())
     return await _form(page, "", values, {})
 
 
 async def create(page: Page) -> Response:
     """Add a camera; what is wrong is said beside its field."""
     camera_id = forms.text(page.form, "camera_id", 64)
-    values = camera_form.sent(page.form)
+    values = form.sent(page.form)
     if not camera_id:
         return await _form(page, "", values, {"camera_id": "is missing; allowed: 1 to 64 printable characters"})
     request = CreateCameraRequest(
         camera_id=camera_id,
-        camera=camera_form.message("", values),
+        camera=form.message("", values),
         request_id=forms.text(page.form, "request_id", 64),
     )
     try:
         camera = await page.call(request)
     except HttpError as error:
-        found = camera_form.problems(error)
+        found = form.problems(error)
         if error.http == 409:
             found = {"camera_id": error.status.message}
         return await _form(page, camera_id, values, found)
@@ -89,7 +90,7 @@ async def _form(page: Page, camera_id: str, values: dict[str, str], problems: di
         camera_id=camera_id,
         values=values,
         problems=problems,
-        words=camera_form.words,
+        words=form.words,
     )
 
 
@@ -99,20 +100,20 @@ SCREEN = Screen(
     (
         Action("/registry", show, "registry"),
         Action("/registry/disagreement", disagreement, "registry-disagreement"),
-        Action("/registry/export.csv", registry_export.export, "registry-export"),
+        Action("/registry/export.csv", export.export, "registry-export"),
         Action("/registry/add", add, "registry-add"),
         Action("/registry/add", create, "registry-create", "POST"),
-        Action("/registry/import", registry_import.show, "registry-import"),
+        Action("/registry/import", importing.show, "registry-import"),
         Action(
             "/registry/import",
-            registry_import.check,
+            importing.check,
             "registry-import-check",
             "POST",
             needs_console=True,
             form_bytes_max=FILE_BYTES_MAX,
             files_max=1,
         ),
-        Action("/registry/import/rows", registry_import.rows, "registry-import-rows", needs_console=True),
-        Action("/registry/import/apply", registry_import.apply, "registry-import-apply", "POST", needs_console=True),
+        Action("/registry/import/rows", importing.rows, "registry-import-rows", needs_console=True),
+        Action("/registry/import/apply", importing.apply, "registry-import-apply", "POST", needs_console=True),
     ),
 )

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from engine.web.console import names
 from engine.web.console.console import Console, Handler
 from engine.web.console.page import Page
-from engine.web.console.screens.camera_actions import known
+from engine.web.console.screens.cameras.actions import known
 from engine.web.console.templating import render
 from engine.web.errors import HttpError, code_name, refusal
 from patrol.v1.patrol_pb2 import CheckNowRequest, CheckOutcome

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from engine.web.console import forms, names
 from engine.web.console.page import Page
-from engine.web.console.screens import camera_form
+from engine.web.console.screens.cameras import form
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.errors import HttpError
 from patrol.v1.cameras_pb2 import Camera, CameraFilter, KeyPoint, ListCamerasRequest
@@ -102,7 +102,7 @@ async def save(page: Page) -> Response:
     try:
         await page.call(request)
     except HttpError as error:
-        found = camera_form.problems(error)
+        found = form.problems(error)
         named = {_field_of(field): text for field, text in found.items()}
         return await _form(page, before, values, named)
     return page.go_to("/canteen", id=names.canteen_id(name), done="saved")

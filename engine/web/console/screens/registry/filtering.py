@@ -3,7 +3,7 @@
 from engine.errors import InvalidArgumentError
 from engine.web.console import forms
 from engine.web.console.page import Page
-from engine.web.console.screens import camera_form
+from engine.web.console.screens.cameras import form
 from patrol.v1.cameras_pb2 import CameraFilter
 
 _YES_NO = {"yes": True, "no": False}
@@ -11,7 +11,7 @@ _YES_NO = {"yes": True, "no": False}
 
 def filter_of(page: Page) -> tuple[CameraFilter, dict[str, str]]:
     """Return the filter that a query asks for, and its fields as they were given. Raises InvalidArgumentError."""
-    words = dict(camera_form.words("key_point"))
+    words = dict(form.words("key_point"))
     query = {
         "query": forms.text(page.query, "query", 100),
         "region": forms.text(page.query, "region", 6),

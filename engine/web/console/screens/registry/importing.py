@@ -14,7 +14,7 @@ from engine.errors import InvalidArgumentError
 from engine.web.console import forms
 from engine.web.console.console import Console, Handler
 from engine.web.console.page import Page
-from engine.web.console.screens.registry_rows import (
+from engine.web.console.screens.registry.rows import (
     Found,
     GoodRow,
     Problem,
@@ -23,7 +23,7 @@ from engine.web.console.screens.registry_rows import (
     shown_cell,
     told_by_engine,
 )
-from engine.web.console.screens.registry_uploads import Upload, Uploads, packed
+from engine.web.console.screens.registry.uploads import Upload, Uploads, packed
 from engine.web.errors import refusal
 from patrol.v1.cameras_pb2 import ImportCamerasRequest, ImportCamerasResponse, ImportOptions
 
