@@ -30,7 +30,7 @@ _HEAD = (
     "State",
     "Level",
     "Deadline (%(zone)s)",
-    "Missed a deadline",
+    "Overdue",
     "Supervised",
     "Opened (%(zone)s)",
     "Latest event (%(zone)s)",

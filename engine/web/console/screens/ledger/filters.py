@@ -103,7 +103,7 @@ class LedgerQuery:
         told += [("Level", words.level(LEVELS[self.level]))] if self.level else []
         told += [("Severity at least", words.severity(SEVERITIES[self.severity]))] if self.severity else []
         told += [("What is wrong", words.problem(self.kind))] if self.kind else []
-        told += [("Only", page.text("a deadline was missed"))] if self.overdue else []
+        told += [("Only", page.text("overdue"))] if self.overdue else []
         told += [("Only", page.text("supervised"))] if self.supervised else []
         told += [("Opened from", self.since)] if self.since else []
         told += [("Opened until", self.until)] if self.until else []

@@ -66,7 +66,7 @@ def _urgent(page: Page, query: LedgerQuery, total: Any) -> Sequence[Figure]:
     """Return the figures that come first."""
     base = replace(query.base(), state="")
     return (
-        Figure(page.text("missed a deadline"), total.overdue_count, replace(base, overdue="1").fields(), "fault"),
+        Figure(page.text("overdue"), total.overdue_count, replace(base, overdue="1").fields(), "fault"),
         Figure(page.text("supervised"), total.supervised_count, replace(base, supervised="1").fields(), "warn"),
         Figure(page.text("not ended"), total.open_count, base.fields()),
         Figure(page.text("all, ended ones too"), total.count, query.base().fields()),
