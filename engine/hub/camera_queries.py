@@ -81,16 +81,20 @@ def _shape_matches(shape: Shape, state: State | None, where: CameraConditions) -
 def _time_matches(packed: PackedVerdict | None, where: CameraConditions) -> bool:
     if packed is None:
         return False
-    since_wall_ns, until_ns = visit_and_since(packed.body)[1], where.picture_until_wall_ns
+    since_wall_ns = visit_and_since(packed.body)[1]
+    of_since = where.since_from_wall_ns or where.since_until_wall_ns or where.offline_since_wall_ns
+    if of_since and (
+        not since_wall_ns
+        or since_wall_ns < where.since_from_wall_ns
+        or (where.since_until_wall_ns and since_wall_ns >= where.since_until_wall_ns)
+        or (where.offline_since_wall_ns and since_wall_ns > where.offline_since_wall_ns)
+    ):
+        return False
+    if not where.picture_until_wall_ns:
+        return True
     # What is announced offline had its last picture before; another camera that is offline by one visit is about to.
     offline = packed.shape.key.announced is State.OFFLINE and packed.shape.key.state is State.OFFLINE
-    return (
-        since_wall_ns > 0
-        and (not until_ns or (since_wall_ns if offline else packed.at_wall_ns) < until_ns)
-        and since_wall_ns >= where.since_from_wall_ns
-        and (not where.since_until_wall_ns or since_wall_ns < where.since_until_wall_ns)
-        and (not where.offline_since_wall_ns or since_wall_ns <= where.offline_since_wall_ns)
-    )
+    return (since_wall_ns if offline else packed.at_wall_ns) < where.picture_until_wall_ns
 
 
 def _camera_matches(camera: Camera, where: CameraConditions, text: str) -> bool:

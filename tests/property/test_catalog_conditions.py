@@ -17,6 +17,7 @@ from engine.model.verdict import FaultKind, Severity, State, Verdict
 from engine.storage.db.store import VisitRecord
 
 RANK = {None: 0, Severity.COSMETIC: 1, Severity.IMPAIRED: 2, Severity.BLIND: 3}
+STATE_RANK = {State.OK: 0, None: 1, State.UNKNOWN: 2, State.OFFLINE: 3, State.FAULT: 4}
 KINDS = (FaultKind.BLURRED, FaultKind.COVERED, FaultKind.GREASE)
 REGIONS = ("", "13", "130102", "130104", "140100")
 
@@ -40,7 +41,7 @@ def judged_as(
     camera_id: str, announced: State, kinds: tuple[FaultKind, ...], severity: Severity, **more: Any
 ) -> Verdict:
     """A verdict; only a fault has kinds and a severity."""
-    verdict = Verdict(camera_id, 1, 9, State.OK, announced=announced, **more)
+    verdict = Verdict(camera_id, 1, announced=announced, **more)
     return replace(verdict, announced_kinds=kinds, severity=severity) if announced is State.FAULT else verdict
 
 
@@ -51,6 +52,8 @@ verdicts = st.builds(
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, unique=True).map(tuple),
     severity=st.sampled_from(Severity),
     reason=st.sampled_from(["", "refused"]),
+    at_wall_ns=st.sampled_from([9, 11]),
+    state=st.sampled_from([State.OK, State.OFFLINE]),
     since_wall_ns=st.sampled_from([0, 5, 10, 15]),
     scores=st.builds(Scores, scores, scores, scores),
 )  # fmt: skip
@@ -76,6 +79,8 @@ queries = st.builds(
         enabled=st.none() | st.booleans(),
         text=st.sampled_from(["", "", "HALL", "c1", "中学"]),
         platform_disagrees=st.booleans(),
+        unseen=st.sampled_from([False, False, False, True]),
+        picture_until_wall_ns=st.sampled_from([0, 0, 5, 9, 10, 12]),
     ),
 )
 
@@ -107,6 +112,9 @@ def meets(query: CameraQuery, camera: Camera, verdict: Verdict | None) -> bool:
                 and verdict.announced is State.OFFLINE
                 and 0 < since_ns <= where.offline_since_wall_ns
             ),
+            not where.unseen or verdict is None,
+            not where.picture_until_wall_ns
+            or (verdict is not None and last_picture_ns(verdict) < where.picture_until_wall_ns),
             not where.key_points or camera.key_point in where.key_points,
             where.push is None or camera.push == where.push,
             where.enabled is None or camera.enabled == where.enabled,
@@ -114,6 +122,12 @@ def meets(query: CameraQuery, camera: Camera, verdict: Verdict | None) -> bool:
             any(text in word.lower() for word in (camera.camera_id, camera.name, camera.site_name)),
         )
     )
+
+
+def last_picture_ns(verdict: Verdict) -> int:
+    """When the last picture came, as far as the verdict tells."""
+    is_offline = verdict.announced is verdict.state is State.OFFLINE
+    return verdict.since_wall_ns if is_offline else verdict.at_wall_ns
 
 
 def place(order: CameraOrder, camera: Camera, verdict: Verdict | None) -> tuple[object, str]:
@@ -125,6 +139,9 @@ def place(order: CameraOrder, camera: Camera, verdict: Verdict | None) -> tuple[
         return getattr(camera, order.value), camera_id
     if order is CameraOrder.SEVERITY:
         return RANK[None if verdict is None else verdict.severity], camera_id
+    if order is CameraOrder.STATE:
+        rank = STATE_RANK[None if verdict is None else verdict.announced]
+        return rank + RANK[None if verdict is None else verdict.severity], camera_id
     if order is CameraOrder.SINCE_TIME:
         return (0 if verdict is None else verdict.since_wall_ns), camera_id
     score = None if verdict is None else getattr(verdict.scores, order.value)

@@ -1,7 +1,8 @@
 """Opens pages: finds the session of a request, asks the engine who it is, checks forms, and turns errors into pages."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +65,7 @@ class Console:
         self._admission = admission
         self.screens: Sequence[Any] = ()
         self.rehearsals = Rehearsals()
+        self._uploads = 0
         self._names: dict[str, tuple[float, dict[str, str], ZoneInfo]] = {}
 
     def endpoint(
@@ -87,7 +89,8 @@ class Console:
             page = self._page(request)
             try:
                 if request.method not in _SAFE:
-                    page.form = await self._form(page, form_bytes_max, files_max)
+                    with self._upload() if files_max else nullcontext():
+                        page.form = await self._form(page, form_bytes_max, files_max)
                 if not anonymous:
                     await self._admit(page, plain)
                 response = await handler(page)
@@ -121,6 +124,20 @@ class Console:
         if token:
             metadata.append(("authorization", f"Bearer {token}"))
         return EngineCalls(self.engine, metadata, self.settings.deadline_s)
+
+    @contextmanager
+    def _upload(self) -> Iterator[None]:
+        """Count a form with files that is read. Raises HttpError if there are too many."""
+        most = self.settings.uploads_max
+        if self._uploads >= most:
+            self.metrics.refused("uploads")
+            message = f"{most} uploads are under way, which is the most (web.uploads_max); try again in a moment"
+            raise refusal("UNAVAILABLE", "TOO_MANY_UPLOADS", message, retry_s=1)
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
 
     def _page(self, request: Request) -> Page:
         session = self.sessions.open(request.cookies.get(SESSION_COOKIE, ""), wall_ns() // _SECOND_NS)

@@ -8,13 +8,14 @@ from engine.web.console.screens import (
     kpis,
     ledger,
     pictures,
-    registry,
     review,
     scheduler,
     spot_checks,
     today,
     wall,
 )
+from engine.web.console.screens.cameras import camera, canteen
+from engine.web.console.screens.registry import table
 from engine.web.console.screens.screen import Screen
 
 SCREENS: tuple[Screen, ...] = (
@@ -24,9 +25,11 @@ SCREENS: tuple[Screen, ...] = (
     *ledger.SCREENS,
     kpis.SCREEN,
     spot_checks.SCREEN,
-    registry.SCREEN,
+    table.SCREEN,
     scheduler.SCREEN,
     access.SCREEN,
     configuration.SCREEN,
     pictures.SCREEN,
+    camera.SCREEN,
+    canteen.SCREEN,
 )

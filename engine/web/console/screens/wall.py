@@ -44,7 +44,7 @@ async def show(page: Page) -> Response:
     """Show the first cameras, or those of a page."""
     asked = read_filter(page.query)
     token = forms.text(page.query, "page_token", _TOKEN_CHARS_MAX)
-    listed = await page.call(_list_request(asked, PAGE_CAMERAS, token))
+    listed = await page.call(_list_request(page, asked, PAGE_CAMERAS, token))
     thumbnails = await _known_thumbnails(page, listed.cameras)
     rows = [camera_row(camera, page.language, thumbnails.get(camera.name)) for camera in listed.cameras]
     tiles = [
@@ -76,7 +76,7 @@ async def cameras(page: Page) -> Response:
         found = await _cameras_by_id(page, ids)
         return await _json(page, {"rows": [camera_row(camera, page.language) for camera in found]})
     token = forms.text(page.query, "page_token", _TOKEN_CHARS_MAX)
-    listed = await page.call(_list_request(read_filter(page.query), LIST_CAMERAS, token))
+    listed = await page.call(_list_request(page, read_filter(page.query), LIST_CAMERAS, token))
     rows = [camera_row(camera, page.language) for camera in listed.cameras]
     values = {"rows": rows, "next": listed.next_page_token, "total": listed.total_size, "now": wall_ns() // 1_000_000}
     return await _json(page, values)
@@ -122,9 +122,9 @@ def live(console: Console) -> Handler:
     return handle
 
 
-def _list_request(asked: WallFilter, page_size: int, token: str) -> ListCamerasRequest:
+def _list_request(page: Page, asked: WallFilter, page_size: int, token: str) -> ListCamerasRequest:
     return ListCamerasRequest(
-        filter=asked.camera_filter(wall_ns()),
+        filter=asked.camera_filter(wall_ns(), page.zone),
         order_by=wall_filter.ORDERS[asked.order][1],
         page_size=page_size,
         page_token=token,

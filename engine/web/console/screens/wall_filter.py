@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -40,8 +41,8 @@ _SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class WallFilter:
-    """What the URL asks for; empty and 0 do not filter. `age_h`: the picture is at least so old, in hours. `worst`:
-    only faults at least as severe. `size`: of the tiles.
+    """What the URL asks for; empty and 0 do not filter. `age_h`: the picture is at least so old, in hours.
+    `severity`: only faults at least as severe. `since`: a day; the state began on it or later, in the kitchens' zone. `size`: of the tiles.
     """
 
     region: str = ""
@@ -52,6 +53,7 @@ class WallFilter:
     kind: str = ""
     severity: str = ""
     age_h: int = 0
+    since: str = ""
     order: str = "worst"
     size: str = "medium"
 
@@ -63,7 +65,7 @@ class WallFilter:
     @property
     def is_told_by_verdicts(self) -> bool:
         """Whether a verdict and its region and canteen tell if the camera is shown."""
-        return not (self.q or self.key_point or self.age_h)
+        return not (self.q or self.key_point or self.age_h or self.since)
 
     def fields(self, **changes: Any) -> dict[str, Any]:
         """Return the fields of the URL, without those that are as they are by default."""
@@ -74,7 +76,7 @@ class WallFilter:
             if value != getattr(default, name) or name in changes
         }
 
-    def camera_filter(self, now_ns: int) -> CameraFilter:
+    def camera_filter(self, now_ns: int, zone: ZoneInfo) -> CameraFilter:
         """Return what the engine is asked for."""
         asked = CameraFilter(
             region_prefix=self.region, site_id=self.site_id, query=self.q, unseen=self.state == "unseen"
@@ -89,6 +91,9 @@ class WallFilter:
             asked.severity_min = SEVERITIES[self.severity]
         if self.age_h:
             asked.picture_end_time.CopyFrom(Timestamp(seconds=(now_ns - self.age_h * _HOUR_NS) // _SECOND_NS))
+        begin = forms.moment({"since": self.since}, "since", zone)
+        if begin is not None:
+            asked.since_start_time.CopyFrom(begin)
         return asked
 
 
@@ -103,6 +108,7 @@ def read_filter(query: Any) -> WallFilter:
         kind=forms.choice(query, "kind", KINDS),
         severity=forms.choice(query, "severity", SEVERITIES),
         age_h=forms.number(query, "age_h", 0, 0, AGE_H_MAX),
+        since=forms.text(query, "since", 10),
         order=forms.choice(query, "order", ORDERS, "worst"),
         size=forms.choice(query, "size", SIZES, "medium"),
     )
