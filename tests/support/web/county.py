@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import httpx
 
 from engine.clock import wall_ns
 from engine.model.access import Role, TokenOrder
@@ -20,6 +22,14 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 """A name that would run in a page that does not escape it."""
 
 
+class Visitor(User):
+    """A user whose forms are seen on the registry's page."""
+
+    def post(self, path: str, fields: Any = None, /, *, seen_on: str = "/registry", **options: Any) -> httpx.Response:
+        """Send a form."""
+        return super().post(path, fields, seen_on=seen_on, **options)
+
+
 class TwoCounties(NamedTuple):
     """`served`: the engine; `address`: of the gateway; `tokens`: by name; `stack`: ends `users`."""
 
@@ -33,7 +43,7 @@ class TwoCounties(NamedTuple):
         """Return a user who is signed in; the same each time, since sign-ins are limited."""
         if (token, language) not in self.users:
             someone = self.stack.enter_context(user(self.address, self.tokens[token], language))
-            self.users[token, language] = someone
+            self.users[token, language] = Visitor(someone.http, someone.origin)
         return self.users[token, language]
 
 
