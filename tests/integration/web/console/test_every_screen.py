@@ -113,7 +113,7 @@ def test_every_page_loads_and_everybody_can_use_it(province: Province, look: str
             if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
                 problems.append(f"{path}: wider than the window")
             if shots:
-                name = path.partition("?")[0].strip("/").replace("/", "-") or "today"
+                name = path.format(**province.ids).strip("/").translate(str.maketrans("/?=&", "----")) or "today"
                 page.screenshot(path=Path(shots) / f"{name}-{look}.png")
     assert problems == [], "\n".join(problems)
 
