@@ -42,7 +42,7 @@ _SECOND_NS = 1_000_000_000
 @dataclass(frozen=True)
 class WallFilter:
     """What the URL asks for; empty and 0 do not filter. `age_h`: the picture is at least so old, in hours. `severity`:
-    only faults at least as severe. `since`: a day; the state began on it or later, in the kitchens' time zone. `size`: of
+    only faults at least as severe. `since`: the state began on this day or later, in the kitchens' zone. `size`: of
     the tiles.
     """
 
