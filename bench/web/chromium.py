@@ -25,11 +25,14 @@ async ([cameras, perSecond]) => {
   const columns = Math.round(grid.clientWidth / size().width);
   const speed = (perSecond / columns) * size().height / 1000;
   const end = Math.ceil(cameras / columns) * size().height;
-  const points = [0.05, 0.5, 0.95].flatMap((x) => [0.15, 0.5, 0.97].map((y) => [x, y]));
+  const points = [0, 0.5, 0.99].flatMap((x) => [0.15, 0.5, 0.96].map((y) => [x, y]));
+  const hasTile = (x, y) => document.elementsFromPoint(x, y).some((element) => element.closest(".tile"));
   const isBlank = () => points.some(([x, y]) => {
     const box = grid.getBoundingClientRect();
-    const at = [box.left + x * box.width, y * innerHeight];
-    return at[1] > box.top + 20 && !document.elementsFromPoint(...at).some((element) => element.closest(".tile"));
+    // In the middle of a column, and at two heights, one of which is not between two lines.
+    const left = box.left + (Math.floor(x * columns) + 0.5) * (box.width / columns);
+    const top = y * innerHeight;
+    return top > box.top + 20 && !hasTile(left, top) && !hasTile(left, top + 15);
   });
   return await new Promise((resolve) => {
     let last = performance.now(), blankSince = 0, blankMax = 0, frameMax = 0, scrolled = 0, frames = 0;
@@ -37,7 +40,7 @@ async ([cameras, perSecond]) => {
     const frame = (now) => {
       frames += 1;
       frameMax = Math.max(frameMax, now - last);
-      // Between two lines of tiles a point may hit the gap; a place is blank from the first frame that shows nothing.
+      // A place is blank from the last frame before the first that shows nothing there.
       if (isBlank()) blankSince = blankSince || last;
       else blankSince = 0;
       blankMax = Math.max(blankMax, blankSince ? now - blankSince : 0, now - last);

@@ -18,6 +18,7 @@ const BATCHES_AT_ONCE = 2;
 const URL_CHARS_MAX = 16_000;
 const PICTURES_MAX = 1500; // kept in memory
 const ROWS_AHEAD = 400;
+const ROWS_MAX = 50_000; // a browser draws no page that is higher than some 30 million pixels
 const ABOVE_PX = 600; // tiles are in the page so far beyond the view
 const BELOW_PX = 1200;
 const AGAIN_MS = 1000;
@@ -87,7 +88,7 @@ async function fetchJson(url) {
 }
 
 async function loadMore() {
-  if (loading || !nextToken || Date.now() < loadAfter) return;
+  if (loading || !nextToken || rows.length >= ROWS_MAX || Date.now() < loadAfter) return;
   loading = true;
   const mine = generation;
   try {
@@ -171,7 +172,7 @@ function draw() {
 function drawNow() {
   wanted = false;
   const lines = Math.ceil(rows.length / columns);
-  grid.style.height = `${Math.max(0, lines * (tileHeight + GAP) - GAP) + (nextToken ? tileHeight : 0)}px`;
+  grid.style.height = `${Math.max(0, lines * (tileHeight + GAP) - GAP) + (nextToken && rows.length < ROWS_MAX ? tileHeight : 0)}px`;
   const top = -grid.getBoundingClientRect().top;
   const height = window.innerHeight;
   const place = (y) => Math.floor(y / (tileHeight + GAP)) * columns;
@@ -183,7 +184,8 @@ function drawNow() {
   const seenLast = Math.min(rows.length, place(top + height) + columns);
   view = [seenFirst, seenLast];
   const shown = { first: numbers.format(rows.length ? seenFirst + 1 : 0), last: numbers.format(seenLast), total: numbers.format(total) };
-  setText(count, words(texts.count, shown));
+  const most = nextToken && rows.length >= ROWS_MAX ? ` · ${words(texts.most, { number: numbers.format(rows.length) })}` : "";
+  setText(count, words(texts.count, shown) + most);
   if (last + ROWS_AHEAD > rows.length) loadMore();
   refreshStale();
   askPictures();
@@ -556,6 +558,7 @@ addEventListener("resize", layOut);
 addEventListener("pageshow", (event) => event.persisted && connect());
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
 setInterval(() => {
+  if (document.hidden) return;
   for (const [place, tile] of tiles) fillPicture(tile, rows[place]);
   askPictures();
 }, AGES_MS);

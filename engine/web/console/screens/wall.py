@@ -113,6 +113,8 @@ def live(console: Console) -> Handler:
 
     async def handle(page: Page) -> Response:
         asked = read_filter(page.query)
+        if page.request.method == "HEAD":
+            return Response(headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
         after = page.request.headers.get("last-event-id", "") or forms.text(page.query, "after", 256)
         pages.check_room()
         watched = Watched(page.caller.region, asked.region, asked.site_id)
@@ -220,7 +222,7 @@ def _module_values(page: Page, asked: WallFilter, rows: list[dict[str, Any]], li
             "worse_one": text("1 camera became worse: show"),
             "live": text("live"),
             "lost": text("not live: the connection is lost; ages go on"),
-            "full": text("not live: too many live pages are open; load again to refresh"),
+            "most": text("the first %(number)s are shown; filters show others"),
             "none": text("no picture kept"),
             "damaged": text("the kept picture is damaged"),
             "waiting": text("picture is on its way"),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from engine.errors import InvalidArgumentError
 from engine.web.console import forms
 from patrol.v1.cameras_pb2 import CameraFilter, KeyPoint
 from patrol.v1.verdicts_pb2 import FaultKind, FaultSeverity, VerdictState
@@ -100,8 +101,11 @@ class WallFilter:
 
 def read_filter(query: Any) -> WallFilter:
     """Return the filter of a URL. Raises InvalidArgumentError."""
+    region = forms.text(query, "region", 6)
+    if region and not (region.isascii() and region.isdigit()):
+        raise InvalidArgumentError("region", f"{region!r}; allowed: up to 6 digits of GB/T 2260")
     return WallFilter(
-        region=forms.text(query, "region", 6),
+        region=region,
         site_id=forms.text(query, "site_id", 64),
         q=forms.text(query, "q", 100),
         key_point=forms.choice(query, "key_point", KEY_POINTS),

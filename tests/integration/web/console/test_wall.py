@@ -114,7 +114,16 @@ def test_a_list_goes_on_by_its_token_and_cameras_can_be_asked_by_id(admin: User)
 
 @pytest.mark.parametrize(
     "query",
-    ["state=green", "kind=x", "age_h=-1", "region=1234567", "page_token=x", "q=" + "x" * 101, "order=name+desc"],
+    [
+        "state=green",
+        "kind=x",
+        "age_h=-1",
+        "region=1234567",
+        "region=13x",
+        "page_token=x",
+        "q=" + "x" * 101,
+        "order=name+desc",
+    ],
 )
 def test_what_a_filter_cannot_be_is_refused_with_a_page(admin: User, query: str) -> None:
     page = admin.get(f"/wall?{query}")
@@ -160,6 +169,8 @@ def test_a_county_sees_and_hears_its_own_only(wall: WallEngine) -> None:
         heads, _ = batch(county, [("p-001", "-")])
         assert heads[0]["o"] == "missing"
         assert county.get("/wall?region=130102").text.count('<li class="tile') == 0
+        assert county.get("/wall/live?region=13x").status_code == 400
+        assert county.http.head("/console/wall/live", timeout=10).status_code == 200
     with user(wall.address) as stranger:
         for path in ("/wall", "/wall/cameras.json", "/wall/thumbnails?id=p-001&etag=-", "/wall/live"):
             reply = stranger.get(path)
