@@ -26,7 +26,7 @@ from engine.runtime.metrics_password import MetricsPassword, metrics_password
 from engine.web.app import build_app
 from engine.web.channel import EngineChannel
 from engine.web.connections import BoundedProtocol, Loop
-from engine.web.console.session_key import session_key
+from engine.web.console.sessions.key import session_key
 from engine.web.refused_callers import RefusedCallers
 
 EXIT_CANNOT_RUN = 2

@@ -15,7 +15,7 @@ from engine.web.console.assets import serve_asset
 from engine.web.console.console import Console
 from engine.web.console.page import Page
 from engine.web.console.screens import SCREENS
-from engine.web.console.sign_in import SignIn
+from engine.web.console.sessions.sign_in import SignIn
 from engine.web.errors import refusal
 
 _HEADERS = {

@@ -25,7 +25,7 @@ from engine.web.console.error_pages import error_page
 from engine.web.console.languages import choose, language
 from engine.web.console.page import Page
 from engine.web.console.rehearsals import Rehearsals
-from engine.web.console.sessions import Session, Sessions
+from engine.web.console.sessions.sealed import Session, Sessions
 from engine.web.errors import HttpError, invalid, refusal
 from engine.web.gateway import LABEL
 from patrol.v1.access_pb2 import GetCallerRequest

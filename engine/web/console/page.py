@@ -16,7 +16,7 @@ from engine.web.console import forms
 from engine.web.console.calls import EngineCalls
 from engine.web.console.formats import Formats
 from engine.web.console.languages import Language
-from engine.web.console.sessions import Session
+from engine.web.console.sessions.sealed import Session
 from engine.web.console.templating import render
 from engine.web.console.words import Words
 from engine.web.replies import PieceResponse, takes_gzip

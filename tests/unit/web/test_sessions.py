@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError, InvalidArgumentError
-from engine.web.console.session_key import session_key
-from engine.web.console.sessions import Sessions
-from engine.web.console.sign_in import own_path
+from engine.web.console.sessions.key import session_key
+from engine.web.console.sessions.sealed import Sessions
+from engine.web.console.sessions.sign_in import own_path
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
 NOW_S = 1_800_000_000

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.web.console.sessions import KEY_BYTES
+from engine.web.console.sessions.sealed import KEY_BYTES
 
 _FILE_MODE = 0o600
 
