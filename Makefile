@@ -28,7 +28,7 @@ coverage: $(VENV)/.ready
 # What CI runs: all tests but the long ones; those that cost little when measured are.
 test-ci: $(VENV)/.ready
 	$(MAKE) coverage TESTS=tests/unit
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long" --durations=25 --durations-min=5 \
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not long" --durations=25 --durations-min=5 \
 		tests/contract tests/property tests/sim tests/integration
 
 # Builds the container image and runs it: some minutes, as root, with the network and

@@ -147,6 +147,7 @@ def run_and_compare(patrol: Commands, recording: Path, folder: Path) -> None:
     assert ended == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)  # a dozen commands, each a process of its own
 def test_an_installation_of_the_release_before_runs_after_the_upgrade(folder: Path) -> None:
     replies = replies_of(KEPT)

@@ -102,6 +102,7 @@ def compare_without_compiler() -> None:
             assert_twins_agree(kernel, a_picture(3, rows, columns, depth, 5, True, field))
 
 
+@pytest.mark.long
 def test_twins_agree_with_the_jit_off() -> None:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=False)

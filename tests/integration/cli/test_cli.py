@@ -282,6 +282,7 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     assert " ".join(("patrol", *words)).replace("patrol ", "") in done.stdout
 
 
+@pytest.mark.long
 def test_the_demo_names_every_fault(tmp_path: Path) -> None:
     del tmp_path
     done = patrol("demo", "--seconds", "35", timeout_s=150)

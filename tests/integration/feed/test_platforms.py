@@ -417,6 +417,7 @@ def patrol(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.long
 def test_the_commands_pull_and_disagree(registry: DatabaseRegistry, settings: Settings, tmp_path: Path) -> None:
     config = tmp_path / "patrol.toml"
     config.write_text(f'[record]\nurl = "{settings.record.url}"\n[serve]\ngrpc_listen = "127.0.0.1:1"\n')

@@ -172,6 +172,7 @@ def test_an_evidence_is_the_keyframe_that_was_judged(tmp_path: Path, lens: list[
         wait_until(lambda: latest_digest(engine) == event.evidence[0], timeout_s=60)
 
 
+@pytest.mark.long
 def test_it_runs_overdue_and_up_the_levels(tmp_path: Path, lens: list[str]) -> None:
     second_h = 1 / 3600
     hours = {"school": 2 * second_h, "county": 2 * second_h, "city": 2 * second_h, "province": 2 * second_h}
@@ -207,6 +208,7 @@ def test_what_may_not_be_done_changes_nothing(tmp_path: Path, lens: list[str]) -
             engine.call(engine.port.ledger.act(FindingCommand(1, Step.CLAIMED), neighbour))
 
 
+@pytest.mark.long
 def test_after_a_restart_a_recheck_goes_on_and_a_decision_stands(tmp_path: Path, lens: list[str]) -> None:
     plan = chosen(tmp_path)
     with InProcessEngine(plan) as engine:
