@@ -7,6 +7,7 @@ import httpx
 
 from engine.web.console.app import build_console
 from engine.web.console.languages import CODES
+from tests.support.web.console import HERE, THERE, World
 
 _TODAY = "region show all whole"
 _LEDGER = "region level state severity kind overdue supervised since until q site camera order page_token print"
@@ -104,6 +105,8 @@ POSTS: Mapping[str, str] = {
     "/canteen/edit": "id address contact_name contact_phone latitude longitude request_id",
 }
 """Fields of the form by path."""
+SECRET = "邻县秘密"
+"""Name of the camera `secret` and of its canteen, in the county THERE."""
 ANONYMOUS = ("/signin", "/signout", "/choose", "/alive", "/assets/{hash}/{name:path}")
 USUAL: Mapping[str, str] = {
     "id": "c1", "finding": "1", "draw": "1", "step": "acknowledge", "action": "acknowledge", "target": "1-1",
@@ -182,3 +185,31 @@ class Attacker:
         files = {name: ("a.csv", fields[name]) for name in ("file", "photographs") if name in fields}
         rest = {name: value for name, value in fields.items() if name not in files}
         return self.post(path, rest, files or None, **headers)
+
+
+def there(world: World) -> tuple[list[tuple[str, dict[str, str]]], list[tuple[str, dict[str, str]]]]:
+    """Return addresses and forms about things of the other county."""
+    hub = world.served.hub
+    number = str(next(n for n, finding in hub.ledger.all.items() if finding.subject.camera_id == "secret"))
+    camera, canteen, finding = {"id": "secret"}, {"id": "secretsite"}, {"finding": number}
+    gets = [(path, camera) for path in GETS if path.startswith("/camera")]
+    gets += [(f"/pictures/{name}.jpg", camera) for name in ("thumbnail", "camera")]
+    gets += [("/canteen", canteen), ("/canteen/edit", canteen), ("/canteen", {"id": f"{THERE}/{SECRET}"})]
+    gets += [(path, finding) for path in GETS if path.startswith("/finding")] + [("/review", finding)]
+    gets += [("/pictures/finding.jpg", {**finding, "which": w}) for w in ("evidence", "baseline", "last_good")]
+    gets += [("/pictures/photograph.jpg", {**finding, "event": "1", "sha256": "0" * 64})]
+    gets += [(path, {"region": THERE}) for path in GETS if path == "/" or path.startswith(("/today/", "/kpis"))]
+    gets += [(path, {}) for path in GETS if path.startswith(("/scheduler", "/access"))]
+    posts = [(path, camera) for path in ("/camera/check", "/camera/resume", "/camera/reset")]
+    posts += [("/camera/pause", {**camera, "reason": "x"}), ("/camera/delete", {**camera, "typed": "secret"})]
+    row = {"url": "rtsp://h/9", "region": HERE, "key_point": "other", "site_kind": "other"}
+    posts += [("/camera/edit", {**camera, **row}), ("/registry/add", {**row, "camera_id": "new", "region": THERE})]
+    posts += [("/canteen/edit", {**canteen, "address": "x"})]
+    steps = ("acknowledge", "claim", "supervise", "close", "dismiss", "reopen")
+    posts += [("/finding/act", {**finding, "step": step, "why": "x", "expected_number": "1"}) for step in steps]
+    posts += [("/review/act", {**finding, "action": name, "why": "x"}) for name in steps if name != "close"]
+    posts += [("/review/viewing", finding), ("/spot-checks/draw", {"size": "1", "region": THERE})]
+    posts += [("/scheduler/pause", {"scope": "camera", "value": "secret", "reason": "x"})]
+    posts += [("/scheduler/pause", {"scope": "region", "value": THERE, "reason": "x"})]
+    posts += [("/scheduler/resume", {"scope": "region", "value": THERE})]
+    return gets, posts

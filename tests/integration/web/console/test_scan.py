@@ -23,9 +23,8 @@ from engine.web.console.sessions import Sessions
 from tests.support.waiting import wait_until
 from tests.support.web.console import HERE, THERE, World
 from tests.support.web.gateway import gateway
-from tests.support.web.scan import ANONYMOUS, GETS, POSTS, USUAL, Attacker, routes
+from tests.support.web.scan import ANONYMOUS, GETS, POSTS, SECRET, USUAL, Attacker, routes, there
 
-SECRET = "邻县秘密"
 ROUTES = [*(("GET", path, names.split()) for path, names in GETS.items())]
 ROUTES += [("POST", path, names.split()) for path, names in POSTS.items()]
 CLOSED = [(method, path, names) for method, path, names in ROUTES if path not in ANONYMOUS]
@@ -174,34 +173,6 @@ def test_a_forged_form_changes_nothing(attacked: World) -> None:
                 assert sender.post(path, fields, **{"Sec-Fetch-Site": site}).status_code == 403, (path, site)
             assert sender.get(path, fields).status_code != 500
     assert kept(attacked) == before
-
-
-def there(world: World) -> tuple[list[tuple[str, dict[str, str]]], list[tuple[str, dict[str, str]]]]:
-    """Return addresses and forms about things of the other county."""
-    hub = world.served.hub
-    number = str(next(n for n, finding in hub.ledger.all.items() if finding.subject.camera_id == "secret"))
-    camera, canteen, finding = {"id": "secret"}, {"id": "secretsite"}, {"finding": number}
-    gets = [(path, camera) for path in GETS if path.startswith("/camera")]
-    gets += [(f"/pictures/{name}.jpg", camera) for name in ("thumbnail", "camera")]
-    gets += [("/canteen", canteen), ("/canteen/edit", canteen), ("/canteen", {"id": f"{THERE}/{SECRET}"})]
-    gets += [(path, finding) for path in GETS if path.startswith("/finding")] + [("/review", finding)]
-    gets += [("/pictures/finding.jpg", {**finding, "which": w}) for w in ("evidence", "baseline", "last_good")]
-    gets += [("/pictures/photograph.jpg", {**finding, "event": "1", "sha256": "0" * 64})]
-    gets += [(path, {"region": THERE}) for path in GETS if path == "/" or path.startswith(("/today/", "/kpis"))]
-    gets += [(path, {}) for path in GETS if path.startswith(("/scheduler", "/access"))]
-    posts = [(path, camera) for path in ("/camera/check", "/camera/resume", "/camera/reset")]
-    posts += [("/camera/pause", {**camera, "reason": "x"}), ("/camera/delete", {**camera, "typed": "secret"})]
-    row = {"url": "rtsp://h/9", "region": HERE, "key_point": "other", "site_kind": "other"}
-    posts += [("/camera/edit", {**camera, **row}), ("/registry/add", {**row, "camera_id": "new", "region": THERE})]
-    posts += [("/canteen/edit", {**canteen, "address": "x"})]
-    steps = ("acknowledge", "claim", "supervise", "close", "dismiss", "reopen")
-    posts += [("/finding/act", {**finding, "step": step, "why": "x", "expected_number": "1"}) for step in steps]
-    posts += [("/review/act", {**finding, "action": name, "why": "x"}) for name in steps if name != "close"]
-    posts += [("/review/viewing", finding), ("/spot-checks/draw", {"size": "1", "region": THERE})]
-    posts += [("/scheduler/pause", {"scope": "camera", "value": "secret", "reason": "x"})]
-    posts += [("/scheduler/pause", {"scope": "region", "value": THERE, "reason": "x"})]
-    posts += [("/scheduler/resume", {"scope": "region", "value": THERE})]
-    return gets, posts
 
 
 def test_a_countys_token_reaches_nothing_of_another_county(attacked: World) -> None:
