@@ -59,7 +59,7 @@ class Admission:
         origin = headers.get("origin", "")
         if origin in self.origins:
             return
-        foreign = bool(origin) and urlsplit(origin).netloc != headers.get("host", "")
+        foreign = bool(origin) and origin_host(origin) != headers.get("host", "")
         if foreign or headers.get("sec-fetch-site", "none") not in _OWN_SITE:
             raise refusal(
                 "PERMISSION_DENIED",
@@ -87,6 +87,14 @@ class Admission:
 def peer_text(host: str, port: int) -> str:
     """Return an address as gRPC writes it; the audit log shows it."""
     return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+
+
+def origin_host(origin: str) -> str:
+    """Return host and port of an Origin header; empty if it has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as brackets without an address
+        return ""
 
 
 def _name(headers: Mapping[str, str]) -> str:

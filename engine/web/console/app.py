@@ -26,6 +26,8 @@ _HEADERS = {
     "Permissions-Policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), microphone=(), usb=()",
     "X-Permitted-Cross-Domain-Policies": "none",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "X-DNS-Prefetch-Control": "off",
     "Referrer-Policy": "same-origin",
 }
 """As in the OWASP HTTP Headers Cheat Sheet. Pages have no script, style or picture from elsewhere, and none inline."""

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,7 +15,8 @@ from engine.config.web import WebSettings
 from engine.errors import InvalidArgumentError
 from engine.metrics.web import WebMetrics
 from engine.model.access import CALLER_METADATA, PEER_METADATA
-from engine.web.admission import Admission, peer_text
+from engine.runtime.log import logger
+from engine.web.admission import Admission, origin_host, peer_text
 from engine.web.channel import EngineChannel
 from engine.web.console import forms
 from engine.web.console.areas.area_map import AreaMap
@@ -100,6 +100,9 @@ class Console:
                 return await self._refuse(page, invalid(error))
             except ClientDisconnect:
                 return Response(status_code=499)
+            except Exception:  # noqa: BLE001 (a fault of ours: the log has it, the user a page)
+                logger().exception("a page of the console failed", page=name)
+                return await self._refuse(page, refusal("INTERNAL", "INTERNAL", "the console has a fault; see its log"))
             self._renew(page, response)
             return response
 
@@ -168,7 +171,7 @@ class Console:
         """Return the form of a POST, after checks that a page of ours sent it. Raises HttpError."""
         headers = page.request.headers
         origin, fetch_site = headers.get("origin", ""), headers.get("sec-fetch-site", "")
-        if urlsplit(origin).netloc != headers.get("host", "") or fetch_site not in ("", "same-origin"):
+        if origin_host(origin) != headers.get("host", "") or fetch_site not in ("", "same-origin"):
             raise refusal("PERMISSION_DENIED", "ORIGIN_REFUSED", "the form was sent by a page of another origin")
         form = await forms.read_form(page.request, bytes_max, files_max)
         token = headers.get("x-form-token", "") or forms.text(form, "form_token", 200)

@@ -29,12 +29,31 @@ async def read_form(request: Request, bytes_max: int = FORM_BYTES_MAX, files_max
     bounded = Request(request.scope, _Bounded(request, bytes_max).receive)
     try:
         async with asyncio.timeout(FORM_S):
-            return await bounded.form(max_files=files_max, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
+            form = await bounded.form(max_files=files_max, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
     except TimeoutError:
         message = f"the form was not complete after {FORM_S:g} s; send it again"
         raise refusal("DEADLINE_EXCEEDED", "BODY_TOO_SLOW", message, http=408) from None
     except HTTPException as error:  # what Starlette says of a form that it cannot read
         raise refusal("INVALID_ARGUMENT", "FORM_MALFORMED", f"the form cannot be read: {error.detail}") from error
+    except UnicodeError:  # a part may name an encoding of its own
+        raise _no_text() from None
+    for name, value in form.multi_items():
+        if not _is_text(name) or (isinstance(value, str) and not _is_text(value)):
+            raise _no_text()
+    return form
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be written as UTF-8; halves of surrogate pairs cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_text() -> HttpError:
+    return refusal("INVALID_ARGUMENT", "FORM_MALFORMED", "the form has characters that are no text; send it as UTF-8")
 
 
 class _Bounded:
@@ -78,7 +97,7 @@ def number(fields: Any, name: str, default: int = 0, least: int = 0, most: int =
     value = text(fields, name, 20)
     if not value:
         return default
-    if not (value.isascii() and value.lstrip("-").isdigit()) or not least <= int(value) <= most:
+    if not (value.isascii() and value.removeprefix("-").isdigit()) or not least <= int(value) <= most:
         raise InvalidArgumentError(name, f"{value!r}; allowed: whole numbers from {least} to {most}")
     return int(value)
 

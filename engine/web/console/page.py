@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from google.protobuf.message import Message
@@ -24,6 +24,7 @@ from engine.web.replies import PieceResponse, takes_gzip
 ROLES = ("viewer", "inspector", "operator", "admin")
 _GZIP_BYTES_MIN = 1400
 _GZIP_LEVEL = 3
+_URL_CHARS = ":/%#?=@[]!$&'()*+,;"
 
 
 class Page:
@@ -126,7 +127,7 @@ class Page:
 
     def go_to(self, path: str, **query: Any) -> Response:
         """Send the browser to a path of the console with GET."""
-        target = self.url(path, **query)
+        target = quote(self.url(path, **query), safe=_URL_CHARS)  # a header has ASCII characters only
         if self.is_part:
             return Response(status_code=204, headers={"HX-Redirect": target, "Cache-Control": "no-store"})
         return Response(status_code=303, headers={"Location": target, "Cache-Control": "no-store"})

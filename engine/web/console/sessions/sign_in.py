@@ -100,7 +100,10 @@ def own_path(path: str) -> str:
     """Return a path of the console that a form named; `/` if it leads elsewhere. Raises InvalidArgumentError."""
     if any(ord(char) < 32 for char in path):
         raise InvalidArgumentError("next", "has control characters; follow a link of the console")
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:  # such as brackets without an address
+        return "/"
     if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//") or "\\" in path:
         return "/"
     return path

@@ -1,4 +1,7 @@
-"""What may be done to a camera: change its registry row, pause it, have its baseline learnt anew, delete it."""
+"""What may be done to a camera: change its registry row, pause it, have its baseline learnt anew, delete it.
+
+Each is asked of the engine at once, so that the audit log has the attempt as what it is, also if it is refused.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -30,7 +33,7 @@ async def edit(page: Page) -> Response:
 
 async def save(page: Page) -> Response:
     """Change the fields that the user has changed; a wrong one is said beside its field."""
-    name = await known(page, names.asked_camera(page.form))
+    name = names.asked_camera(page.form)
     values = form.sent(page.form)
     paths = form.changed(page.form, values)
     if paths:
@@ -44,12 +47,14 @@ async def save(page: Page) -> Response:
         except HttpError as error:
             before = {field: forms.text(page.form, f"was_{field}", 2100) for field in form.FIELDS}
             return await _form(page, name, values, before, form.problems(error))
+    else:
+        await known(page, name)
     return page.go_to("/camera", id=names.camera_id(name), done="saved")
 
 
 async def pause(page: Page) -> Response:
     """Stop visiting the camera, until a time or until it is resumed."""
-    name = await known(page, names.asked_camera(page.form))
+    name = names.asked_camera(page.form)
     reason = forms.text(page.form, "reason", _REASON_CHARS_MAX)
     if not reason:
         raise InvalidArgumentError("reason", "is empty; say why, so that others know")
@@ -63,7 +68,7 @@ async def pause(page: Page) -> Response:
 
 async def resume(page: Page) -> Response:
     """End the camera's pause."""
-    name = await known(page, names.asked_camera(page.form))
+    name = names.asked_camera(page.form)
     await page.call(ResumePatrolRequest(scope=PauseScope(camera=name)))
     return page.go_to("/camera", id=names.camera_id(name), done="resumed")
 
@@ -75,8 +80,10 @@ async def ask_reset(page: Page) -> Response:
 
 async def reset(page: Page) -> Response:
     """Have the usual picture learnt anew."""
-    name = await known(page, names.asked_camera(page.form))
-    await page.call(ResetBaselineRequest(names=[name]))
+    name = names.asked_camera(page.form)
+    reply = await page.call(ResetBaselineRequest(names=[name]))
+    if reply.missing:
+        await known(page, name)  # says so
     return page.go_to("/camera", id=names.camera_id(name), done="reset")
 
 
@@ -87,7 +94,7 @@ async def ask_delete(page: Page) -> Response:
 
 async def delete(page: Page) -> Response:
     """Delete the camera and everything that is stored about it, if its id was typed."""
-    name = await known(page, names.asked_camera(page.form))
+    name = names.asked_camera(page.form)
     if forms.text(page.form, "typed", 64) != names.camera_id(name):
         raise InvalidArgumentError("typed", "is not this camera's id; type it exactly as it is shown")
     await page.call(DeleteCameraRequest(name=name))

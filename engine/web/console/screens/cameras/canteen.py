@@ -74,7 +74,6 @@ async def edit(page: Page) -> Response:
 async def save(page: Page) -> Response:
     """Change address, contact and place."""
     name = names.asked_canteen(page.form)
-    before = await page.call(GetCanteenRequest(name=name))
     values = {field: forms.text(page.form, field, chars_max) for field, chars_max in _TEXTS.items()}
     problems = {}
     degrees = {}
@@ -86,7 +85,7 @@ async def save(page: Page) -> Response:
     if bool(values["latitude"]) != bool(values["longitude"]):
         problems["longitude"] = "give latitude and longitude, or neither"
     if problems:
-        return await _form(page, before, values, problems)
+        return await _form(page, await page.call(GetCanteenRequest(name=name)), values, problems)
     canteen = Canteen(
         name=name,
         address=values["address"],
@@ -104,7 +103,7 @@ async def save(page: Page) -> Response:
     except HttpError as error:
         found = form.problems(error)
         named = {_field_of(field): text for field, text in found.items()}
-        return await _form(page, before, values, named)
+        return await _form(page, await page.call(GetCanteenRequest(name=name)), values, named)
     return page.go_to("/canteen", id=names.canteen_id(name), done="saved")
 
 
