@@ -117,6 +117,25 @@ USUAL: Mapping[str, str] = {
 """What a field has while another one is tried."""
 
 
+TEXTS = (
+    "=1+1<script>alert(1)</script>",
+    '@x"><img src=x onerror=alert(1)>',
+    "+1 {{7*7}}{% raw %}",
+    "-1 %(x)s %s %d 100%",
+)
+"""Names that would do something if they were more than text."""
+WRONG = (
+    "../../etc/passwd\x00",
+    "\x1b[31m\x7f\u202e\u2028",
+    "x" * 9000,
+    "--5",
+    "99999999999999999999",
+    "0001-01-01",
+    "//[%(x)s{{7*7}}<b>",
+)
+"""Values that hardly any field takes."""
+
+
 class _Parts:
     """As much of a console as makes its routes."""
 

@@ -23,26 +23,11 @@ from engine.web.console.sessions import Sessions
 from tests.support.waiting import wait_until
 from tests.support.web.console import HERE, THERE, World
 from tests.support.web.gateway import gateway
-from tests.support.web.scan import ANONYMOUS, GETS, POSTS, SECRET, USUAL, Attacker, routes, there
+from tests.support.web.scan import ANONYMOUS, GETS, POSTS, SECRET, TEXTS, USUAL, WRONG, Attacker, routes, there
 
 ROUTES = [*(("GET", path, names.split()) for path, names in GETS.items())]
 ROUTES += [("POST", path, names.split()) for path, names in POSTS.items()]
 CLOSED = [(method, path, names) for method, path, names in ROUTES if path not in ANONYMOUS]
-TEXTS = (
-    "=1+1<script>alert(1)</script>",
-    '@x"><img src=x onerror=alert(1)>',
-    "+1 {{7*7}}{% raw %}",
-    "-1 %(x)s %s %d 100%",
-)
-WRONG = (
-    "../../etc/passwd\x00",
-    "\x1b[31m\x7f\u202e\u2028",
-    "x" * 9000,
-    "--5",
-    "99999999999999999999",
-    "0001-01-01",
-    "//[%(x)s{{7*7}}<b>",
-)
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
