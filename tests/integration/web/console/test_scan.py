@@ -19,7 +19,7 @@ from engine.model.access import AuditQuery
 from engine.model.camera import Camera
 from engine.web import console
 from engine.web.console.screens import access
-from engine.web.console.sessions import Sessions
+from engine.web.console.sessions.sealed import Sessions
 from tests.support.waiting import wait_until
 from tests.support.web.console import HERE, THERE, World
 from tests.support.web.gateway import gateway
