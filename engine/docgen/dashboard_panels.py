@@ -168,6 +168,7 @@ API = Dashboard(
         Panel("Watchers", "patrol_watchers", _NOW),
         Panel("HTTP calls", "patrol_web_calls", _NOW),
         Panel("HTTP streams", "patrol_web_streams", _NOW),
+        Panel("Live pages of the console", "patrol_web_live_pages", _NOW),
         Panel("gRPC calls by status", "patrol_rpc_seconds", _RATE, ("code",)),
         Panel("Calls refused", "patrol_calls_refused_total", _COUNT, ("reason",)),
         Panel("gRPC calls by method", "patrol_rpc_seconds", _RATE, ("method",)),

@@ -10,6 +10,7 @@ import pytest
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands, core
 from engine.ledger.core import Ledger
+from engine.ledger.muted import Muted
 from engine.ledger.operator_list import OperatorList
 from engine.ledger.recheck import Recheck
 from engine.ledger.recheck_evidence import RecheckSign
@@ -124,7 +125,7 @@ BUGS: dict[str, Plant] = {
     ),
     "pictures of before the claim count": around(Ledger, "_begin_recheck", _old_pictures_count),
     "a kind that drifts opens another finding": instead(core, "family_of_cause_key", lambda key: key),
-    "a decision is overruled by the next look": instead(Ledger, "_still_muted", lambda self, *_: frozenset()),
+    "a decision is overruled by the next look": instead(Muted, "still", lambda self, *_: frozenset()),
     "what is announced opens a finding though it is not seen": instead(core, "shows", lambda *_: True),
     "a reason of ours opens a finding": around(
         OperatorList,

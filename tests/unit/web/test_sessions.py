@@ -86,7 +86,14 @@ def test_a_file_that_is_no_key_is_refused(tmp_path) -> None:  # type: ignore[no-
     with pytest.raises(ConfigError, match="32"):
         session_key(path)
     with pytest.raises(ConfigError, match="session_key_file"):
-        session_key(tmp_path / "missing" / "sessions.key")
+        session_key(path / "sessions.key")
+
+
+def test_its_folder_is_made_for_this_user_alone(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "var" / "patrol" / "sessions.key"
+    key = session_key(path)
+    assert session_key(path) == key
+    assert {folder.stat().st_mode & 0o777 for folder in (path.parent, path.parent.parent)} == {0o700}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ from engine.errors import ConfigError
 from engine.web.console.sessions.sealed import KEY_BYTES
 
 _FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
 
 
 def session_key(path: Path | None) -> bytes:
-    """Return the key in a file; without a file a new one, so that a restart ends all sessions. Raises ConfigError."""
+    """Return the key in a file, which is made with its folder; without a file a new one, so that a restart ends all
+    sessions. Raises ConfigError.
+    """
     if path is None:
         return secrets.token_bytes(KEY_BYTES)
     try:
@@ -23,6 +26,9 @@ def session_key(path: Path | None) -> bytes:
 
 
 def _read_or_make(path: Path) -> bytes:
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(missing):  # the hub, which starts at the same time, makes it too
+        folder.mkdir(_FOLDER_MODE, exist_ok=True)
     made = path.with_name(f"{path.name}.{os.getpid()}.new")
     if not path.exists():
         descriptor = os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, _FILE_MODE)

@@ -316,7 +316,7 @@ def test_no_mixture_of_fields_brings_down_a_page(attacked: World) -> None:
     with attacker(attacked, "admin") as sender:
 
         @settings(
-            max_examples=250, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
         )
         @given(st.sampled_from(calm), st.data())
         def holds(route: tuple[str, str, list[str]], data: Any) -> None:
