@@ -97,6 +97,7 @@ def test_a_token_made_on_the_command_line_beside_the_engine_is_asked_for_within_
         assert "AccessService/CreateToken" in log
 
 
+@pytest.mark.long
 def test_a_watch_hears_every_verdict_once_though_the_hub_is_killed(place: Place, tmp_path: Path) -> None:
     chosen, _, address = place
     heard: list[tuple[str, int, int]] = []

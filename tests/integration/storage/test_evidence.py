@@ -313,6 +313,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_kill_9_in_the_middle_of_a_put_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     answered: list[str] = []
     for seed in range(5):
