@@ -59,13 +59,13 @@ _LEVELS: Mapping[Level, Pair] = {
 _STATES: Mapping[FindingState, Pair] = {
     FindingState.OPEN: ("待通报", "open"),
     FindingState.NOTIFIED: ("已通报", "notified"),
-    FindingState.ACKNOWLEDGED: ("已受理", "acknowledged"),
-    FindingState.RECTIFIED: ("已报整改", "claimed mended"),
+    FindingState.ACKNOWLEDGED: ("已签收", "acknowledged"),
+    FindingState.RECTIFIED: ("已申报整改", "claimed mended"),
     FindingState.RECHECKING: ("复查中", "re-checking"),
     FindingState.OVERDUE: ("逾期", "overdue"),
     FindingState.SUPERVISED: ("挂牌督办", "supervised"),
     FindingState.CLOSED: ("已销号", "closed"),
-    FindingState.DISMISSED: ("不予立案", "dismissed"),
+    FindingState.DISMISSED: ("已驳回", "dismissed"),
 }
 _KINDS: Mapping[str, Pair] = {
     FaultKind.BLURRED: ("模糊", "blurred"),
@@ -118,7 +118,7 @@ _TEXTS: Mapping[str, Pair] = {
     "by_level": ("按责任层级", "by responsible level"),
     "opened": ("新立案", "opened"),
     "closed": ("整改销号", "closed"),
-    "dismissed": ("不予立案", "dismissed"),
+    "dismissed": ("已驳回", "dismissed"),
     "standing": ("期末未结", "still open"),
     "overdue": ("逾期", "overdue"),
     "supervised": ("挂牌督办", "supervised"),
