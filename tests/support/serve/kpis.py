@@ -1,5 +1,9 @@
 """KPIs of the test's hub: one row a county, made of the registry."""
 
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
 from engine.hub.registry import Registry
 from engine.model.kpi import Counts, KpiName, KpiQuery, KpiRow, KpiTable, LeagueQuery, LeagueRow, LeagueTable, Rate
 
@@ -11,7 +15,7 @@ class Kpis:
         self._registry = registry
 
     async def table(self, query: KpiQuery) -> KpiTable:
-        rows = [self._row(region) for region in self._regions(query.region_prefix)]
+        rows = [replace(self._row(region), **_time(query)) for region in self._regions(query.region_prefix)]
         begin = int(query.page_token or 0)
         page = tuple(rows[begin : begin + query.page_size])
         more = str(begin + len(page)) if begin + len(page) < len(rows) else ""
@@ -29,3 +33,11 @@ class Kpis:
     def _row(self, region: str) -> KpiRow:
         number = sum(1 for camera in self._registry.cameras.values() if camera.region.startswith(region))
         return KpiRow(region, {kpi: Rate(number, number, number) for kpi in KpiName}, Counts())
+
+
+def _time(query: KpiQuery) -> dict[str, Any]:
+    """Return day and hour of a row, where the query asks for a row of each."""
+    day = query.to_day or date(2026, 9, 1)
+    if query.each_hour:
+        return {"day": day, "hour": 0}
+    return {"day": day} if query.each_day else {}

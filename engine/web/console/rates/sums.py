@@ -63,8 +63,7 @@ async def ask_days(page: Page, region: str, first: date, last: date) -> dict[dat
     request = QueryKpisRequest(region_prefix=region, by=KpiBy.KPI_BY_PROVINCE, each_day=True)
     by_day: dict[date, list[KpiRow]] = {}
     async for row in rows_of(page, request, first, last):
-        if row.day.day:  # a row without a day tells nothing of any
-            by_day.setdefault(day_of(row.day), []).append(row)
+        by_day.setdefault(day_of(row.day), []).append(row)
     return {day: sums(rows) for day, rows in sorted(by_day.items())}
 
 
