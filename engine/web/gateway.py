@@ -28,7 +28,7 @@ from engine.web.json_writer import to_json
 from engine.web.pictures import is_picture, jpeg_response, prefers_jpeg, set_etags
 from engine.web.replies import error_response, json_response, quality
 from engine.web.routes import Match, Method, Router, picture_path, takes_files
-from engine.web.streams import LineResponse, LineTooLongError, ReplyStream, event_response, lines_of
+from engine.web.streams import LineTooLongError, ReplyStream, event_response, line_response, lines_of
 
 BODY_S = 30.0
 """How long a caller may take to send a body."""
@@ -269,7 +269,7 @@ class Gateway:
         stream = ReplyStream(replies, self._closing)
         stack.push_async_callback(stream.close)
         await stream.begin(comes_again=as_events)
-        return event_response(stream) if as_events else LineResponse(stream)
+        return event_response(stream) if as_events else line_response(stream)
 
 
 def _timeout_s(request: Request, default_s: Any, most_s: float) -> Any:

@@ -11,11 +11,10 @@ from typing import Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from engine.web.errors import HttpError, code_name
 from engine.web.json_writer import to_json
-from engine.web.replies import SEND_S
+from engine.web.replies import SEND_S, StreamReply
 
 FIRST_REPLY_S = 1.0
 """How long a stream waits for its first reply, or for the error that it begins with, before it says 200."""
@@ -82,35 +81,10 @@ def event_response(stream: ReplyStream) -> Response:
     )
 
 
-class LineResponse(Response):
-    """Replies as lines of JSON. An error on the way is a last line `{"error": ...}`."""
-
-    media_type = "application/x-ndjson"
-
-    def __init__(self, stream: ReplyStream) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._lines = _lines(stream)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the lines until the call ends, or the caller leaves."""
-        del scope
-        sending = asyncio.ensure_future(self._send(send))
-        leaving = asyncio.ensure_future(_left(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            sending.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
-            await self._lines.aclose()
-
-    async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for line in self._lines:
-            async with asyncio.timeout(SEND_S):
-                await send({"type": "http.response.body", "body": line, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+def line_response(stream: ReplyStream) -> Response:
+    """Return the replies as lines of JSON. An error on the way is a last line `{"error": ...}`."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
+    return StreamReply(_lines(stream), "application/x-ndjson", headers)
 
 
 async def _events(stream: ReplyStream) -> AsyncGenerator[ServerSentEvent, None]:
@@ -130,11 +104,6 @@ async def _lines(stream: ReplyStream) -> AsyncGenerator[bytes, None]:
             yield to_json(reply) + b"\n"
     except HttpError as error:
         yield error.body() + b"\n"
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 class LineTooLongError(Exception):

@@ -15,7 +15,7 @@ import pytest
 from engine.errors import ConfigError
 from engine.web import process, replies, streams
 from engine.web.replies import PieceResponse
-from engine.web.streams import LineResponse, ReplyStream
+from engine.web.streams import ReplyStream, line_response
 from patrol.v1 import patrol_pb2
 from tests.support.certificates import certificate
 from tests.support.ports import free_port
@@ -108,7 +108,7 @@ def test_a_caller_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
                 await never(message)
 
         async with asyncio.timeout(5):
-            await LineResponse(stream)({}, never, first_only)  # type: ignore[arg-type]
+            await line_response(stream)({}, never, first_only)  # type: ignore[arg-type]
 
     asyncio.run(scenario())
     assert closed == [True]

@@ -1,19 +1,10 @@
-"""The tables of rates as CSV, made of the same rows as the pages."""
+"""Rates as rows of tables: for CSV files, made of the same figures as the pages."""
 
-import io
-from collections.abc import Iterable, Sequence
-
-from starlette.responses import Response
-
-from engine.csv_cells import CsvWriter
 from engine.web.console.page import Page
 from engine.web.console.rates.league import change_points, why_no_place
 from engine.web.console.rates.sums import KPIS, Sum
-from engine.web.replies import PieceResponse
 from patrol.v1.patrol_pb2 import Kpi, KpiRow, LeagueRow, Rate
 
-BYTE_ORDER_MARK = "\ufeff"
-"""Tells spreadsheets that the file is UTF-8."""
 _RATE_COLUMNS = ("rate", "numerator", "denominator", "not measured", "registered")
 _DIGITS = 6
 
@@ -47,18 +38,6 @@ def league_cells(page: Page, row: LeagueRow) -> list[object]:
         None if points is None else round(points, 3),
         why_no_place(page, row),
     ]
-
-
-def csv_file(page: Page, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """Return a file for the browser to save."""
-    text = io.StringIO()
-    text.write(BYTE_ORDER_MARK)
-    writer = CsvWriter(text)
-    writer.row(header)
-    writer.rows(rows)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    headers["Content-Language"] = page.language.code
-    return PieceResponse(text.getvalue().encode(), 200, headers, media_type="text/csv; charset=utf-8")
 
 
 def _cells(rate: Sum) -> list[object]:

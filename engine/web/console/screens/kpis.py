@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from engine.errors import InvalidArgumentError
 from engine.web.console import forms
+from engine.web.console.csv_replies import csv_file
 from engine.web.console.page import Page
-from engine.web.console.rates import csv_file
+from engine.web.console.rates import tables
 from engine.web.console.rates.league import change_points, why_no_place
 from engine.web.console.rates.period import PRESETS, Period, asked_period, today_of
 from engine.web.console.rates.sums import KPIS, RATES, Sum, ask_days, ask_hours, date_message, rows_of
@@ -57,8 +58,8 @@ async def show(page: Page) -> Response:
         "kpis.html.jinja",
         tab="rates",
         table=table,
-        total=csv_file.rates_of(table.total),
-        rows=[(row, csv_file.rates_of(row)) for row in table.rows],
+        total=tables.rates_of(table.total),
+        rows=[(row, tables.rates_of(row)) for row in table.rows],
         times=times,
         by_hour=period.days == 1,
         plot=_plot(page, times, rates),
@@ -73,16 +74,16 @@ async def show_csv(page: Page) -> Response:
     region, period, by = asked_region(page), asked_period(page), _asked_by(page)
     if forms.text(page.query, "times", 1):
         times = await _times(page, region, period)
-        header = [page.text("hour") if period.days == 1 else page.text("day"), *csv_file.rate_header(page)]
-        cells = [[str(time), *csv_file.rate_cells(rates)] for time, rates in times]
-        return csv_file.csv_file(page, _file_name("kpis-times", region, period), header, cells)
-    header = [page.text("code"), page.text("name"), page.text("days"), *csv_file.rate_header(page)]
+        header = [page.text("hour") if period.days == 1 else page.text("day"), *tables.rate_header(page)]
+        cells = [[str(time), *tables.rate_cells(rates)] for time, rates in times]
+        return csv_file([header, *cells], _file_name("kpis-times", region, period))
+    header = [page.text("code"), page.text("name"), page.text("days"), *tables.rate_header(page)]
     request = QueryKpisRequest(region_prefix=region, by=BY[by])
     rows = [
-        [row.site_id or row.region, _name(page, row), row.days, *csv_file.rate_cells(csv_file.rates_of(row))]
+        [row.site_id or row.region, _name(page, row), row.days, *tables.rate_cells(tables.rates_of(row))]
         async for row in rows_of(page, request, period.first, period.last)
     ]
-    return csv_file.csv_file(page, _file_name(f"kpis-{by}", region, period), header, rows)
+    return csv_file([header, *rows], _file_name(f"kpis-{by}", region, period))
 
 
 async def show_league(page: Page) -> Response:
@@ -114,8 +115,8 @@ async def show_league_csv(page: Page) -> Response:
             "rate before", "change in points", "why no place",
         )
     ]  # fmt: skip
-    rows = [csv_file.league_cells(page, row) for row in league.rows]
-    return csv_file.csv_file(page, _file_name(f"league-{rate}-{by}", region, period), header, rows)
+    rows = [tables.league_cells(page, row) for row in league.rows]
+    return csv_file([header, *rows], _file_name(f"league-{rate}-{by}", region, period))
 
 
 async def show_digest(page: Page) -> Response:

@@ -82,13 +82,12 @@ async def cameras(page: Page) -> Response:
     return await _json(page, values)
 
 
-def thumbnails(console: Console) -> Handler:
+def thumbnails(_: Console) -> Handler:
     """Return what answers a batch of thumbnails: the length of a list as JSON in 4 bytes, the list, and the JPEGs one
     behind the other. Each item has outcome `o`, number of bytes `n`, arrival `t` in ms since 1970, and etag `e`.
 
     `?id=..&etag=..` up to BATCH_MAX times; an etag is that of the picture which the page has, or `-`.
     """
-    del console
     places = asyncio.Semaphore(_BATCHES_MAX)
 
     async def handle(page: Page) -> Response:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from engine.web.console import names
 from engine.web.console.console import Console, Handler
@@ -15,6 +15,7 @@ from engine.web.console.page import Page
 from engine.web.console.screens.cameras.actions import known
 from engine.web.console.templating import render
 from engine.web.errors import HttpError, code_name, refusal
+from engine.web.replies import StreamReply
 from patrol.v1.patrol_pb2 import CheckNowRequest, CheckOutcome
 from patrol.v1.scheduler_pb2 import GetCameraPlanRequest
 
@@ -62,7 +63,7 @@ def check(console: Console) -> Handler:
             raise
         if LINES in page.request.headers.get("accept", ""):
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-            return StreamingResponse(running.lines(), media_type=LINES, headers=headers)
+            return StreamReply(running.lines(), LINES, headers)
         async for _ in running.lines():
             pass
         return page.go_to("/camera", id=names.camera_id(name), checked=running.outcome)

@@ -1,14 +1,12 @@
 """The cameras of the registry as a CSV that an import reads again: piece by piece, without passwords."""
 
-import io
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Sequence
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from engine.csv_cells import CsvWriter
 from engine.rows.gbt28181 import REGISTRY_COLUMNS
 from engine.web.console import names
+from engine.web.console.csv_replies import csv_reply, csv_text
 from engine.web.console.page import Page
 from engine.web.console.screens.cameras import form
 from engine.web.console.screens.registry import filtering
@@ -16,16 +14,12 @@ from patrol.v1.cameras_pb2 import Camera, CameraFilter, ListCamerasRequest
 
 _PAGE_ROWS = 500
 _PAGES_MAX = 2000
-_MARK = "\ufeff"
-"""Without it Excel takes the file for GBK."""
 
 
 async def export(page: Page) -> Response:
     """Send the cameras that match the filter."""
     chosen, _ = filtering.filter_of(page)
-    first = await page.call(_request(chosen, ""))  # an error is a page, and not the middle of a file
-    headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="cameras.csv"'}
-    return StreamingResponse(_pieces(page, chosen, first), media_type="text/csv; charset=utf-8", headers=headers)
+    return await csv_reply(_parts(page, chosen), "cameras.csv", page.text("The list ends here, because of an error:"))
 
 
 def cells_of(camera: Camera) -> list[object]:
@@ -37,20 +31,16 @@ def cells_of(camera: Camera) -> list[object]:
     return [("true" if flags[column] else "false") if column in flags else cells[column] for column in REGISTRY_COLUMNS]
 
 
-async def _pieces(page: Page, chosen: CameraFilter, reply: Any) -> AsyncGenerator[bytes, None]:
-    head = _text([REGISTRY_COLUMNS])
-    yield (_MARK + head).encode()
+async def _parts(page: Page, chosen: CameraFilter) -> AsyncGenerator[str, None]:
+    """Yield the file page by page."""
+    rows: list[Sequence[object]] = [REGISTRY_COLUMNS]
+    token = ""
     for _ in range(_PAGES_MAX):
-        yield _text(cells_of(camera) for camera in reply.cameras).encode()
-        if not reply.next_page_token:
+        reply = await page.call(_request(chosen, token))
+        yield csv_text([*rows, *(cells_of(camera) for camera in reply.cameras)])
+        rows, token = [], reply.next_page_token
+        if not token:
             return
-        reply = await page.call(_request(chosen, reply.next_page_token))
-
-
-def _text(rows: Any) -> str:
-    file = io.StringIO()
-    CsvWriter(file).rows(rows)
-    return file.getvalue()
 
 
 def _request(chosen: CameraFilter, token: str) -> ListCamerasRequest:
