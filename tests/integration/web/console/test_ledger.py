@@ -303,7 +303,7 @@ def test_an_inspector_claims_with_the_keyboard_while_the_page_refreshes(world: L
         )
         page.wait_for_function("document.getElementById('photographs').files[0].size < 5e6")
         page.locator("#actions").get_by_role("button", name="Claim it is put right").click()
-        page.get_by_text("Your claim is recorded").wait_for()
+        page.wait_for_url("**done=claim*")
         page.locator("#facts").get_by_text("The claim did not hold").wait_for()
         assert page.locator("#timeline").get_by_text("the cable is back").is_visible()
         claim = page.locator("#timeline li", has_text="the cable is back").locator(".small-shots img")
