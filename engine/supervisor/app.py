@@ -7,6 +7,7 @@ with Supervisor(settings) as supervisor:  # returns when all processes are ready
 import os
 import signal
 import subprocess
+import sys
 import threading
 from multiprocessing import connection
 from pathlib import Path
@@ -41,6 +42,7 @@ from engine.supervisor.child_stderr import ChildStderr
 from engine.supervisor.processes import Child, Running, end_reason, plan
 from engine.supervisor.restarts import WAIT_FIRST_NS, RestartCount
 from engine.supervisor.run_folder import RunFolder, remove_stale
+from engine.supervisor.spare import schedule_spare, take_place
 from engine.supervisor.start_wait import CompileNews, StartWait
 from engine.supervisor.systemd import Systemd
 from engine.supervisor.watchdog import Watchdog, give_up
@@ -126,6 +128,11 @@ class Supervisor:
         """Whether the supervisor's thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def spare_waits(self) -> bool:
+        """Whether the spare worker is loaded, and could take a place at once."""
+        return any(child.spare and child.ready for child in self._children)
+
     def reload(self, path: Path) -> None:
         """Make the hub read this configuration file. Its log and metrics say whether it was applied or refused."""
         self._send_to_hub(RELOAD, str(path.absolute()))
@@ -138,7 +145,10 @@ class Supervisor:
     def _supervise(self) -> None:
         try:
             for child in self._children:
-                self._start(child)
+                if child.spare:
+                    child.start_at_ns = sys.maxsize  # once visits have begun
+                else:
+                    self._start(child)
             while not self._stopping and self._failure is None:
                 self._turn()
         finally:
@@ -154,7 +164,7 @@ class Supervisor:
             logger().info(_COMPILES, seconds=round(seconds(since_ns)))
         for child in self._children:
             if child.running is None and now_ns >= child.start_at_ns:
-                self._start(child)
+                self._replace_lost(child, now_ns)
         self._watchdog.check(self._children, self.settings, now_ns)
         if now_ns >= self._next_vitals_ns:
             self._next_vitals_ns = now_ns + _VITALS_NS
@@ -196,6 +206,12 @@ class Supervisor:
                 in_force[child.role, part] = yes and in_force.get((child.role, part), True)
         return in_force
 
+    def _replace_lost(self, child: Child, now_ns: int) -> None:
+        if take_place(self._children, child, now_ns):
+            self._tell_whole()
+        else:
+            self._start(child)
+
     def _start(self, child: Child) -> None:
         if child.role == "hub":
             child.task["restarts"] = self._restarts.tally()
@@ -214,13 +230,12 @@ class Supervisor:
             if child.role == "hub":
                 child.task["again"] = True
             self.addresses.update(rest[0])
-            if all(child.ready for child in self._children):
-                self._send_to_hub(GO)
-                self._send_to_hub(RUNNING, {"supervisor": os.getpid(), **self.pids()})
+            self._tell_whole()
         elif word == COMPILING:
             running.liveness.compiling(CompileStage(rest[0]))
         elif word == BEGUN:
             self._ready.set()
+            schedule_spare(self._children, monotonic_ns())
         elif word == RELOADED:
             self._store_settings(*rest)
         elif word == REPLACE:
@@ -229,6 +244,12 @@ class Supervisor:
             code, message = rest
             self._failure = _ERRORS.get(code, PatrolError)(message)
         # A hub that ran before and cannot start now, say because its database is away, is restarted until it can.
+
+    def _tell_whole(self) -> None:
+        """Tell the hub, once all processes are ready, who they are."""
+        if all(child.ready or child.spare for child in self._children):
+            self._send_to_hub(GO)
+            self._send_to_hub(RUNNING, {"supervisor": os.getpid(), **self.pids()})
 
     def _store_settings(self, tree: dict[str, Any], calendar: dict[str, Any]) -> None:
         """Send settings that the hub applied to the feeders, and give them to every process started from now on."""
@@ -258,12 +279,12 @@ class Supervisor:
             # Feeders and workers hold orders and keyframes of the hub that died: restart them all.
             # The gateway has none: it waits for the next hub.
             for other in self._children:
-                if other.running is not None and other.role != "web":
+                if other.running is not None and other.role != "web" and not other.spare:
                     other.running.process.kill()
                     _reap(other, other.running)
                     self._schedule_restart(other, other.running, "hub_lost")
             return
-        if child.role != "web":
+        if child.role != "web" and not child.spare:
             self._send_to_hub(LOST, child.role, child.alias, reason)
 
     def _schedule_restart(self, child: Child, running: Running, reason: str) -> None:

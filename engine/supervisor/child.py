@@ -60,7 +60,8 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
 
         confined = _confine(task, control, Policy(readable.for_python(os.environ)))
         cpu_limit_s = task["settings"]["worker"]["picture_cpu_s_max"]
-        worker.run(name, task["address"], task["credit"], cpu_limit_s, control, confined)
+        if not task["spare"] or worker.wait_for_place(control):
+            worker.run(name, task["address"], task["credit"], cpu_limit_s, control, confined)
         return 0
     from engine.config import Settings
 

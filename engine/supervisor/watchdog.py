@@ -103,7 +103,7 @@ class Watchdog:
                     running.large_since_ns = 0
                 continue
             running.large_since_ns = running.large_since_ns or now_ns
-            peers = [peer for peer in children if peer.role == child.role and peer is not child]
+            peers = [peer for peer in children if peer.role == child.role and peer is not child and not peer.spare]
             if now_ns - running.large_since_ns >= _LARGE_NS and all(peer.ready for peer in peers):
                 _recycle(child, running, sizes[child.alias], settings, now_ns)
 

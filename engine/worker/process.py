@@ -19,12 +19,25 @@ from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
 from engine.runtime.confinement import Confined
-from engine.runtime.control import Control
+from engine.runtime.control import STOP, TAKE, Control
 from engine.runtime.transport import Poller, Transport
 from engine.worker import wire
 from engine.worker.cpu_budget import RENDER_SHARE, CpuBudget
 
 _WAIT_MS = 1000
+
+
+def wait_for_place(control: Control) -> bool:
+    """Wait as the spare worker until a place is free; return whether it is, and not the end of the engine."""
+    poller = Poller()
+    poller.watch("control", control.descriptor)
+    control.ready()
+    while True:
+        control.beat()
+        if "control" in poller.wait(_WAIT_MS):
+            words = {word for word, *_ in control.receive()}
+            if STOP in words or TAKE in words:
+                return STOP not in words
 
 
 def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Control, confined: Confined) -> None:

@@ -58,6 +58,11 @@ def is_replaced(engine: Supervisor, name: str, pid: int) -> bool:
     return engine.pids().get(name) not in (None, pid) and is_ready(engine)
 
 
+def spare_that_waits(engine: Supervisor) -> int:
+    """Return the process id of the spare worker once it is loaded, else 0."""
+    return engine.pids().get("worker-spare", 0) if engine.spare_waits else 0
+
+
 def restarts(engine: Supervisor, kind: str, reason: str) -> float:
     labels = (("kind", kind), ("reason", reason))
     return scrape(engine.addresses["metrics"]).get(("patrol_process_restarts_total", labels), 0.0)
@@ -73,6 +78,33 @@ def test_a_stopped_process_is_replaced_and_counted(engine: tuple[Supervisor, Pat
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: is_replaced(supervisor, name, pid), REPLACED_S, poll_s=0.2)
     wait_until(lambda: restarts(supervisor, kind, "stopped") == before + 1, REPLACED_S, poll_s=0.2)
+
+
+def test_a_worker_that_is_lost_is_replaced_by_the_spare_and_the_spare_by_another(
+    engine: tuple[Supervisor, Path],
+) -> None:
+    supervisor, _ = engine
+    wait_until(lambda: is_ready(supervisor), REPLACED_S)
+    spare = wait_until(lambda: spare_that_waits(supervisor), REPLACED_S, poll_s=0.2)
+    lost = supervisor.pids()["worker-0"]
+    os.kill(lost, signal.SIGKILL)
+    wait_until(lambda: is_replaced(supervisor, "worker-0", lost), REPLACED_S)
+    assert supervisor.pids()["worker-0"] == spare
+    assert "worker-spare" not in supervisor.pids(), "the next one leaves the CPU to the patrol at first"
+    assert wait_until(lambda: spare_that_waits(supervisor), REPLACED_S, poll_s=0.2) != spare
+
+
+def test_a_spare_that_dies_is_replaced_and_a_hub_that_dies_does_not_take_it_along(
+    engine: tuple[Supervisor, Path],
+) -> None:
+    supervisor, _ = engine
+    first = wait_until(lambda: spare_that_waits(supervisor), REPLACED_S, poll_s=0.2)
+    os.kill(first, signal.SIGKILL)
+    second = wait_until(lambda: (pid := spare_that_waits(supervisor)) != first and pid, REPLACED_S, poll_s=0.2)
+    wait_until(lambda: is_ready(supervisor), REPLACED_S)
+    os.kill(supervisor.pids()["hub"], signal.SIGKILL)
+    wait_until(lambda: supervisor.pids().get("worker-0") == second, REPLACED_S)
+    wait_until(lambda: is_ready(supervisor), REPLACED_S)
 
 
 def test_the_heart_of_every_kind_of_process_beats(engine: tuple[Supervisor, Path]) -> None:
