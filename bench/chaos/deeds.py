@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.chaos.engine import Engine
 from bench.chaos.load import Load
@@ -70,15 +71,34 @@ def inject(fault: Fault, engine: Engine, load: Load, number: int) -> Outcome:
 
 
 def _end_process(fault: Fault, engine: Engine) -> Callable[[], bool]:
-    """Kill or freeze the first process of a role; return what says that another one does its work."""
-    name, pid = next(item for item in sorted(engine.pids().items()) if item[0].partition("-")[0] == fault.role)
+    """Kill or freeze the process of a role that has worked the most; return what says that another does its work. The
+    spare worker has worked the least."""
+    of_role = {name: pid for name, pid in engine.pids().items() if name.partition("-")[0] == fault.role}
+    name, pid = max(of_role.items(), key=lambda item: _cpu_ticks(item[1]))
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL if fault.deed is Deed.KILL else signal.SIGSTOP)
+
+    took_over = 0
+
+    def taken_over() -> bool:
+        """Twice in a row: for a moment the hub counts a worker that is gone."""
+        nonlocal took_over
+        took_over = took_over + 1 if not Path(f"/proc/{pid}").exists() and _is_whole(fault.role, engine) else 0
+        return took_over > 1
 
     def replaced() -> bool:
         return engine.pids().get(name, pid) != pid and _is_whole(fault.role, engine)
 
-    return replaced
+    return taken_over if fault.role == "worker" else replaced
+
+
+def _cpu_ticks(pid: int) -> int:
+    """Return the CPU time of a process; 0 if it is gone. proc_pid_stat(5): utime and stime are fields 14 and 15."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _is_whole(role: str, engine: Engine) -> bool:

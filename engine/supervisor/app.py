@@ -129,9 +129,9 @@ class Supervisor:
         return self._thread.is_alive()
 
     @property
-    def spare_waits(self) -> bool:
-        """Whether the spare worker is loaded, and could take a place at once."""
-        return any(child.spare and child.ready for child in self._children)
+    def spare(self) -> str:
+        """The name of the worker that is loaded and waits for a place; empty if none does."""
+        return next((child.name for child in self._children if child.spare and child.ready), "")
 
     def reload(self, path: Path) -> None:
         """Make the hub read this configuration file. Its log and metrics say whether it was applied or refused."""

@@ -58,14 +58,12 @@ class Running:
 class Child:
     """One process of the plan. `running`: its current incarnation; None while it waits for a restart. `confinement`: by
     part, whether it is in force in the incarnation that runs; empty for one that is not confined. `given_up`: why it is
-    made to end; empty if it is not. `spare`: it waits to take the place of a worker. `alias`: the name of the process
-    that runs: a successor must not be mistaken for the one that died."""
+    made to end; empty if it is not. `spare`: a worker that is loaded and waits to take the place of another."""
 
     role: str
     name: str
     task: dict[str, Any]
     spare: bool = False
-    alias: str = ""
     generation: int = 0
     running: Running | None = None
     ready: bool = False
@@ -73,6 +71,11 @@ class Child:
     given_up: str = ""
     start_at_ns: int = 0
     back_off: BackOff = field(default_factory=BackOff)
+
+    @property
+    def alias(self) -> str:
+        """The name of this incarnation: a successor must not be mistaken for the process that died."""
+        return f"{self.name}.{self.generation}"
 
     @property
     def confined(self) -> bool:
@@ -103,7 +106,6 @@ class Child:
         """Start the next incarnation; what it writes to stderr is followed."""
         ours, theirs = connection.Pipe()
         self.generation += 1
-        self.alias = f"{self.name}.{self.generation}"
         log, heartbeat = _log_descriptor(), HeartbeatRecord()
         process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
             child_command(self.role, self.alias, theirs.fileno(), log),
@@ -119,7 +121,7 @@ class Child:
             stderr.follow(self.alias, process.stderr)
         self.running = Running(process, ours, heartbeat, Liveness(self.limits, monotonic_ns()))
         self.ready = False
-        ours.send(json.dumps({**self.task, "heartbeat": heartbeat.descriptor}))
+        ours.send(json.dumps({**self.task, "spare": self.spare, "heartbeat": heartbeat.descriptor}))
 
 
 def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
@@ -132,14 +134,12 @@ def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
         "confine": settings.runtime.confine,
     }
     feed_task = {**common, "address": f"ipc://{run_dir}/feed"}
-    work_task = {**common, "address": f"ipc://{run_dir}/work", "credit": settings.worker.credit, "spare": False}
-    spare_task = {**work_task, "spare": True}
+    work_task = {**common, "address": f"ipc://{run_dir}/work", "credit": settings.worker.credit}
     web_task = {**common, "address": f"unix:{run_dir}/{OWN_SOCKET}"}
     workers = settings.worker.count or os.cpu_count() or 1
     children = [
         Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json"), "restarts": [], "again": False}),
-        *(Child("worker", f"worker-{n}", work_task) for n in range(workers)),
-        *(Child("worker", "worker-spare", spare_task, spare=True) for _ in range(settings.worker.spare)),
+        *(Child("worker", f"worker-{n}", work_task, n == workers) for n in range(workers + settings.worker.spare)),
         *(Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
         *(Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
         *(Child("web", "web", web_task) for _ in range(settings.web.enabled)),

@@ -1,13 +1,14 @@
-"""The spare worker: it is loaded and waits, so that a worker that is lost has a successor at once.
+"""The spare worker: one worker more than work is loaded and waits, so that one that is lost has a successor at once.
 
 A worker's start costs more than a second of CPU time, most of it for loading compiled code. The spare has that behind
-it. It connects to no hub before it takes a place, and keeps the name it was started with.
+it. It connects to no hub before it takes a place; the one that was lost becomes the spare once it is started again.
 """
 
 from collections.abc import Sequence
 
 from engine.clock import NS_PER_S
 from engine.runtime.control import TAKE
+from engine.runtime.log import logger
 from engine.supervisor.processes import Child
 
 START_AFTER_NS = 10 * NS_PER_S
@@ -21,14 +22,14 @@ def schedule_spare(children: Sequence[Child], now_ns: int) -> None:
             child.start_at_ns = now_ns + START_AFTER_NS
 
 
-def take_place(children: Sequence[Child], child: Child, now_ns: int) -> bool:
-    """Let the spare worker run as `child`, if that is a worker and a spare is ready; return whether it does."""
-    spare = next((other for other in children if other.spare and other.ready and not other.given_up), None)
-    if child.role != "worker" or child.spare or spare is None or spare.running is None:
+def take_place(children: Sequence[Child], lost: Child, now_ns: int) -> bool:
+    """Let the spare work instead of a child that was lost, if that is a worker and the spare is loaded; return whether
+    it does."""
+    spare = next((child for child in children if child.spare and child.ready and not child.given_up), None)
+    if lost.role != "worker" or lost.spare or spare is None or spare.running is None:
         return False
-    child.running, child.alias, child.confinement = spare.running, spare.alias, spare.confinement
-    child.ready = True
-    spare.running, spare.ready = None, False
-    child.running.send(TAKE)
+    spare.running.send(TAKE)
+    spare.spare, lost.spare = False, True
     schedule_spare(children, now_ns)
+    logger().info("the spare worker takes a place", name=spare.alias, of=lost.alias)
     return True

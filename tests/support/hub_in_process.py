@@ -50,7 +50,6 @@ class InProcessEngine(Supervisor):
             return
         ours, theirs = connection.Pipe()
         child.generation += 1
-        child.alias = "hub"
         hub = cast("subprocess.Popen[bytes]", _Thread(child.task, theirs))
         child.running = Running(hub, ours, None, Liveness(Limits(), 0))
         child.ready = False

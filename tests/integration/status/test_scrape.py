@@ -143,7 +143,7 @@ def readyz(engine: Supervisor) -> tuple[int, list[str]]:
 
 @pytest.mark.long
 def test_an_engine_without_a_worker_is_not_ready_but_lives(tmp_path: Path) -> None:
-    with Supervisor(settings(tmp_path, worker=WorkerSettings(count=1))) as engine:
+    with Supervisor(settings(tmp_path, worker=WorkerSettings(count=1, spare=False))) as engine:
         wait_until(lambda: readyz(engine) == (200, ["ok"]))
         pids: list[int] = [0]
         for _ in range(8):  # each loss doubles the wait for the next worker, until callers are to hear of it

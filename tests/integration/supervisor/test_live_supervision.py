@@ -58,11 +58,6 @@ def is_replaced(engine: Supervisor, name: str, pid: int) -> bool:
     return engine.pids().get(name) not in (None, pid) and is_ready(engine)
 
 
-def spare_that_waits(engine: Supervisor) -> int:
-    """Return the process id of the spare worker once it is loaded, else 0."""
-    return engine.pids().get("worker-spare", 0) if engine.spare_waits else 0
-
-
 def restarts(engine: Supervisor, kind: str, reason: str) -> float:
     labels = (("kind", kind), ("reason", reason))
     return scrape(engine.addresses["metrics"]).get(("patrol_process_restarts_total", labels), 0.0)
@@ -80,31 +75,34 @@ def test_a_stopped_process_is_replaced_and_counted(engine: tuple[Supervisor, Pat
     wait_until(lambda: restarts(supervisor, kind, "stopped") == before + 1, REPLACED_S, poll_s=0.2)
 
 
-def test_a_worker_that_is_lost_is_replaced_by_the_spare_and_the_spare_by_another(
-    engine: tuple[Supervisor, Path],
-) -> None:
+def test_the_spare_takes_the_place_of_a_worker_that_is_lost(engine: tuple[Supervisor, Path]) -> None:
+    """And the one that was lost is the spare then, so that the next loss is made good too."""
     supervisor, _ = engine
-    wait_until(lambda: is_ready(supervisor), REPLACED_S)
-    spare = wait_until(lambda: spare_that_waits(supervisor), REPLACED_S, poll_s=0.2)
-    lost = supervisor.pids()["worker-0"]
-    os.kill(lost, signal.SIGKILL)
-    wait_until(lambda: is_replaced(supervisor, "worker-0", lost), REPLACED_S)
-    assert supervisor.pids()["worker-0"] == spare
-    assert "worker-spare" not in supervisor.pids(), "the next one leaves the CPU to the patrol at first"
-    assert wait_until(lambda: spare_that_waits(supervisor), REPLACED_S, poll_s=0.2) != spare
+    for _ in range(2):
+        wait_until(lambda: is_ready(supervisor) and supervisor.spare, REPLACED_S, poll_s=0.2)
+        spare, before = supervisor.spare, supervisor.pids()
+        lost = next(name for name in before if name.startswith("worker-") and name != spare)
+        os.kill(before[lost], signal.SIGKILL)
+        wait_until(lambda: not supervisor.spare, REPLACED_S)
+        wait_until(lambda: is_ready(supervisor), REPLACED_S)
+        assert supervisor.pids()[spare] == before[spare]
+        assert lost not in supervisor.pids(), "the next spare leaves the CPU to the patrol at first"
 
 
 def test_a_spare_that_dies_is_replaced_and_a_hub_that_dies_does_not_take_it_along(
     engine: tuple[Supervisor, Path],
 ) -> None:
     supervisor, _ = engine
-    first = wait_until(lambda: spare_that_waits(supervisor), REPLACED_S, poll_s=0.2)
+    name = wait_until(lambda: supervisor.spare, REPLACED_S, poll_s=0.2)
+    first = supervisor.pids()[name]
     os.kill(first, signal.SIGKILL)
-    second = wait_until(lambda: (pid := spare_that_waits(supervisor)) != first and pid, REPLACED_S, poll_s=0.2)
+    wait_until(lambda: supervisor.spare == name and supervisor.pids()[name] != first, REPLACED_S, poll_s=0.2)
+    second = supervisor.pids()[name]
     wait_until(lambda: is_ready(supervisor), REPLACED_S)
     os.kill(supervisor.pids()["hub"], signal.SIGKILL)
-    wait_until(lambda: supervisor.pids().get("worker-0") == second, REPLACED_S)
+    wait_until(lambda: not supervisor.spare, REPLACED_S)
     wait_until(lambda: is_ready(supervisor), REPLACED_S)
+    assert supervisor.pids()[name] == second
 
 
 def test_the_heart_of_every_kind_of_process_beats(engine: tuple[Supervisor, Path]) -> None:
