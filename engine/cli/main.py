@@ -13,7 +13,7 @@ from engine.cli.camera_commands.check_now import check_now
 from engine.cli.camera_commands.picture import picture
 from engine.cli.camera_commands.show import verdicts
 from engine.cli.camera_commands.story import story
-from engine.cli.commands import cameras, config, db, evidence, findings, kpi, notices, token
+from engine.cli.commands import cameras, cluster, config, db, evidence, findings, kpi, notices, token
 from engine.cli.commands.check import check
 from engine.cli.commands.doctor import doctor
 from engine.cli.commands.export import export
@@ -44,6 +44,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(token.app, name="token")
 app.add_typer(kpi.app, name="kpi")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(cluster.app, name="cluster")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from engine.config.cluster import ClusterSettings
 from engine.config.feed import FeedSettings
 from engine.config.intake import IntakeSettings
 from engine.config.judge import JudgeSettings
@@ -287,5 +288,6 @@ class Settings(Section):
     notices: NoticesSettings = NoticesSettings()
     processes: ProcessSettings = ProcessSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    cluster: ClusterSettings = ClusterSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

@@ -21,7 +21,7 @@ from engine.config.calendar import Calendar
 from engine.config.feed import FeedSettings
 from engine.config.intake import IntakeSettings
 from engine.config.judge import JudgeSettings
-from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
+from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings, WorkerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
 from engine.demo.area_map import county_map
@@ -69,6 +69,7 @@ def demo_settings(folder: Path, map_file: Path | None = None, web_listen: str = 
     return Settings(
         feed=FeedSettings(deadline_s=3.0, connect_timeout_s=1.5, demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
+        worker=WorkerSettings(spare=False),
         scheduler=SchedulerSettings(
             key_period_s=4.0,
             ordinary_period_s=4.0,

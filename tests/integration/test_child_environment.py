@@ -36,7 +36,7 @@ def test_no_process_of_the_engine_has_a_proxy(tmp_path: Path, monkeypatch: pytes
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen=""),
         web=WebSettings(listen="127.0.0.1:0"),
         intake=IntakeSettings(listen=""),
-        worker=WorkerSettings(count=1),
+        worker=WorkerSettings(count=1, spare=False),
         feed=FeedSettings(demuxers=1),
         log=LogSettings(level="warning"),
     )

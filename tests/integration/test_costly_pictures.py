@@ -39,7 +39,9 @@ Engine = tuple[Supervisor, PatrolClient, Path]
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """Two workers, a hostile gateway's camera and some good ones."""
-    chosen = settings(tmp_path, worker=WorkerSettings(count=2, picture_cpu_s_max=LOW_LIMIT_S), scheduler=PATIENT)
+    chosen = settings(
+        tmp_path, worker=WorkerSettings(count=2, spare=False, picture_cpu_s_max=LOW_LIMIT_S), scheduler=PATIENT
+    )
     with Supervisor(chosen) as supervisor, PatrolClient(supervisor.addresses["grpc"]) as client:
         client.import_cameras([Camera(name, "", push=True) for name in ("hostile", *GOOD_CAMERAS)])
         wait_until(lambda: present(client.status().machine).workers_ready == 2)
@@ -138,12 +140,13 @@ def test_a_camera_that_is_visited_is_judged_each_time_and_delays_no_other(tmp_pa
         assert "too_costly" not in {verdict.reason for name in GOOD_CAMERAS for verdict in verdicts(client, name)}
 
 
+@pytest.mark.long
 def test_a_burst_of_different_costly_pictures_leaves_a_worker_for_the_others(tmp_path: Path) -> None:
     """All workers took one each, ended at once, and for seconds no camera was judged."""
     hostile = [f"hostile-{n}" for n in range(3)]
     chosen = settings(
         tmp_path,
-        worker=WorkerSettings(count=2, picture_cpu_s_max=LOW_LIMIT_S),
+        worker=WorkerSettings(count=2, spare=False, picture_cpu_s_max=LOW_LIMIT_S),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0", stale_after_s=300),
         scheduler=PATIENT,
     )

@@ -35,7 +35,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
     sections = {
         "feed": FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
         "intake": IntakeSettings(listen="tcp://127.0.0.1:0"),
-        "worker": WorkerSettings(count=1),
+        "worker": WorkerSettings(count=1, spare=False),
         "scheduler": fast_scheduler(),
         "record": RecordSettings(
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"
@@ -59,7 +59,7 @@ def refusing_settings(folder: Path, grpc_port: int) -> Settings:
     return Settings(
         feed=FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
         intake=IntakeSettings(listen=""),
-        worker=WorkerSettings(count=1),
+        worker=WorkerSettings(count=1, spare=False),
         scheduler=SchedulerSettings(**once_a_second, outage_cameras_min=1000),
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev"),
         serve=ServeSettings(grpc_listen=f"127.0.0.1:{grpc_port}", metrics_listen=""),

@@ -23,6 +23,7 @@ from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 
 _HEAD = struct.Struct("<QqHHHfff")
 _IDS = struct.Struct("<Qq")
+_SIZE = struct.Struct("<HH")
 _SCORES = struct.Struct("<fff")
 _SCORES_AT = _HEAD.size - _SCORES.size
 _SCORE = struct.Struct("<f")
@@ -219,6 +220,12 @@ def visit_and_since(body: bytes) -> tuple[int, int]:
     """Return `visit_id` and `since_wall_ns` of a body, without unpacking the rest."""
     visit_id, since_wall_ns = _IDS.unpack_from(body)
     return visit_id, since_wall_ns
+
+
+def picture_size(body: bytes) -> tuple[int, int]:
+    """Return width and height of a body's picture in pixels, without unpacking the rest; 0 without a picture."""
+    width, height = _SIZE.unpack_from(body, _IDS.size)
+    return width, height
 
 
 def score(body: bytes, name: str) -> float:

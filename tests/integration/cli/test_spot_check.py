@@ -39,7 +39,7 @@ def settings(folder: Path) -> Settings:
     return Settings(
         feed=FeedSettings(deadline_s=3, connect_timeout_s=1, demuxers=0),
         intake=IntakeSettings(listen=""),
-        worker=WorkerSettings(count=1),
+        worker=WorkerSettings(count=1, spare=False),
         scheduler=SchedulerSettings(spot_check_sites=8, key_period_s=3600, ordinary_period_s=3600),
         record=RecordSettings(
             url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/ev", quarantine_dir=f"{folder}/q"

@@ -54,7 +54,7 @@ def settings(folder: Path, receiver: Receiver, **more: Any) -> Settings:
     return Settings(
         feed=FeedSettings(connect_timeout_s=0.5, deadline_s=2, demuxers=0),
         intake=IntakeSettings(listen=""),
-        worker=WorkerSettings(count=1),
+        worker=WorkerSettings(count=1, spare=False),
         scheduler=SchedulerSettings(**quick),
         judge=JudgeSettings(confirm_n=1, confirm_m=1),
         ledger=LedgerSettings(offline_min_h=0),

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from engine.client import CallError, PatrolClient
 from engine.config.feed import FeedSettings
+from engine.config.schema import WorkerSettings
 from engine.config.web import WebSettings
 from engine.model.camera import Camera
 from engine.supervisor.app import Supervisor
@@ -28,7 +29,8 @@ REPLACED_S = 120.0
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Supervisor, Path]]:
     folder = tmp_path_factory.mktemp("engine")
-    chosen = settings(folder, feed=FeedSettings(demuxers=1), web=WebSettings(listen="127.0.0.1:0"))
+    one_and_spare, web = WorkerSettings(count=1), WebSettings(listen="127.0.0.1:0")
+    chosen = settings(folder, worker=one_and_spare, feed=FeedSettings(demuxers=1), web=web)
     with Supervisor(chosen) as engine:
         yield engine, folder
 

@@ -1,0 +1,1 @@
+"""Runs the engine on several machines: counties become shards, and each shard runs on one node at a time."""

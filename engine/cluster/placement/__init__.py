@@ -1,0 +1,1 @@
+"""Decides which counties form a shard, and which node runs it. Pure."""
