@@ -13,9 +13,18 @@ _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}=[A-Za-z0-9._-]{1,63}")
 class ClusterSettings(Section):
     """How counties are divided into shards, and where these run. An engine alone needs none of it."""
 
+    shard_cores_min: float = key(
+        0.05,
+        "Counties of a city whose cameras need fewer cores than this are joined until they need so many: each shard "
+        "has processes of its own. 0: each county is a shard, unless it shares a recorder or a platform.",
+        unit="cores",
+        ge=0,
+        le=64,
+        hot=False,
+    )
     shard_cores_max: float = key(
         0.5,
-        "Counties that share a platform are one shard while their cameras cost no more cores than this together; "
+        "Counties that share a platform are one shard while their cameras need no more cores than this together; "
         "beyond it, the platform's caps are divided among shards.",
         unit="cores",
         ge=0.01,

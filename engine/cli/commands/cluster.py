@@ -87,10 +87,11 @@ def _division(settings: Settings, registry: Path | None) -> "Division":
 
 def _divided(settings: Settings, cameras: "Iterable[Camera]", latest: "Mapping[str, PackedVerdict]") -> "Division":
     from engine.cluster.placement.groups import camera_groups
-    from engine.cluster.placement.shards import divide
+    from engine.cluster.placement.shards import ShardSize, divide
 
+    size = ShardSize(settings.cluster.shard_cores_min, settings.cluster.shard_cores_max)
     try:
-        return divide(camera_groups(cameras, settings.scheduler, latest.get), {}, settings.cluster.shard_cores_max)
+        return divide(camera_groups(cameras, settings.scheduler, latest.get), {}, size)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
