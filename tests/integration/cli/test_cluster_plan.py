@@ -28,10 +28,9 @@ def config(tmp_path: Path) -> Path:
     )
     store.close()
     path = tmp_path / "patrol.toml"
-    path.write_text(
-        f"[record]\nurl = 'sqlite:///{tmp_path}/patrol.db'\n[cluster]\nshard_cores_min = 0\n[cluster.bindings]\n1302 = 'city=1302'\n",
-        encoding="utf-8",
-    )
+    record = f"[record]\nurl = 'sqlite:///{tmp_path}/patrol.db'\n"
+    text = f"{record}[cluster]\nshard_cores_min = 0\n[cluster.bindings]\n1302 = 'city=1302'\n"
+    path.write_text(text, encoding="utf-8")
     return path
 
 
