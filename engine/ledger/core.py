@@ -6,9 +6,10 @@ takes longer, and the events of a finding keep the order of their times.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import count
 
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands
@@ -63,8 +64,8 @@ class Ledger:
     The arguments restore it after a restart. `findings`: those that have not ended, as their events left them. `muted`:
     by camera, the families that an operator closed or dismissed and that have been announced ever since; they open no
     finding until the announcement ends. `requests`: the latest commands with a request id, oldest first.
-    `next_finding_id`: greater than every id ever used. `operator_cases`: offline for a reason of ours, by camera.
-    `dismissed`: what people dismissed lately, the earliest first; it can be reopened.
+    `finding_ids`: gives ids for new findings, each greater than every id ever used here. `operator_cases`: offline for
+    a reason of ours, by camera. `dismissed`: what people dismissed lately, the earliest first; it can be reopened.
 
     Attributes: `findings`: by id. `counts`: number of findings by what they are counted by. `wakeups`: heap of (time,
     finding id); it may hold stale entries. `operator_list`: offline cameras that are no findings.
@@ -77,13 +78,13 @@ class Ledger:
         findings: Iterable[Finding] = (),
         muted: Mapping[str, Iterable[str]] | None = None,
         requests: Iterable[tuple[RequestKey, FindingCommand]] = (),
-        next_finding_id: int = 1,
+        finding_ids: Iterator[int] | None = None,
         operator_cases: Mapping[str, OperatorCase] | None = None,
         dismissed: Iterable[Finding] = (),
     ) -> None:
         self._policy = Policy(settings)
         self._now_wall_ns = now_wall_ns
-        self._next_id = next_finding_id
+        self._finding_ids = finding_ids or count(1)
         self.findings: dict[int, Finding] = {}
         self.counts: Counter[FindingTally] = Counter()
         self._index = CameraIndex()
@@ -244,8 +245,7 @@ class Ledger:
         self._now_wall_ns = now_wall_ns
 
     def _open_finding(self, fault: Fault, camera: Camera, verdict: Verdict, actions: list[Action]) -> None:
-        event = opening_event(self._next_id, fault, camera, verdict, self._policy, self._now_wall_ns)
-        self._next_id += 1
+        event = opening_event(next(self._finding_ids), fault, camera, verdict, self._policy, self._now_wall_ns)
         finding = apply(None, event)
         self._add(finding)
         self._schedule_wakeup(finding)

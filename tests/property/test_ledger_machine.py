@@ -1,6 +1,7 @@
 """Any order of looks, commands, deadlines and clocks: the ledger's books balance, and its log tells all of it."""
 
 from dataclasses import replace
+from itertools import count
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -203,7 +204,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 for event in self.log
                 if event.request_id
             ],
-            next_finding_id=len(self.auditor.records) + 1,
+            finding_ids=count(len(self.auditor.records) + 1),
             operator_cases={camera_id: OperatorCase("", at_ns) for camera_id, at_ns in self.auditor.ours_ns.items()},
             dismissed=[finding for finding in everything if finding.state is FindingState.DISMISSED],
         )

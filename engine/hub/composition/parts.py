@@ -198,7 +198,7 @@ def make_outlets(
         serve.watch_queue_max,
         serve.watchers_max,
     )
-    notices = NoticesService(settings.notices, ledger.bodies)
+    notices = NoticesService(settings.notices, ledger.bodies, store.outbox)
     return Outlets(kpis, notices, memory.catalog, verdict_log, watch, ledger.publisher, stories)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import count
 from typing import Any
 
 from engine.clock import wall_ns
@@ -117,7 +118,7 @@ class FindingsService:
             record.open_findings(),
             record.muted(),
             record.requests(REQUESTS_MAX),
-            record.next_id(),
+            count(record.next_id(), record.sequences.step),
             operator_cases,
             record.dismissed(wall_ns() - _REOPEN_NS_MAX, DISMISSALS_MAX),
         )
@@ -343,7 +344,7 @@ class FindingsService:
 
         def write(connection: Any) -> None:
             nonlocal uncounted
-            append(connection, entries)
+            append(connection, entries, self._record.sequences)
             with self._lock:
                 self._waiting -= uncounted
             uncounted = 0

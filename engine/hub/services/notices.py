@@ -12,7 +12,7 @@ from engine.model.notice import VERDICT_CHANGED, Notice
 from engine.model.verdict import Verdict
 from engine.notices.payload import finding_data, verdict_data
 from engine.storage.db.kpis import Transaction
-from engine.storage.db.outbox import add_notices
+from engine.storage.db.outbox import Outbox
 from engine.storage.db.store import VisitRecord
 
 _CONFIRM_S = 2.0
@@ -44,15 +44,16 @@ class NoticeBodies:
 class NoticesService:
     """Puts changes of announced verdicts into the outbox, if `notices.verdicts` asks for them."""
 
-    def __init__(self, settings: NoticesSettings, bodies: NoticeBodies) -> None:
+    def __init__(self, settings: NoticesSettings, bodies: NoticeBodies, outbox: Outbox) -> None:
         self._settings = settings
         self._bodies = bodies
+        self._outbox = outbox
 
     def add_to(self, transaction: Transaction, records: Sequence[VisitRecord]) -> None:
         """Add the notices of these records, in the transaction that writes them."""
         if self._settings.verdicts:
             notices = [self._bodies.verdict(record.verdict) for record in records if record.changed]
-            add_notices(transaction, [notice for notice in notices if notice is not None])
+            self._outbox.add_within(transaction, [notice for notice in notices if notice is not None])
 
     def configure(self, settings: NoticesSettings) -> None:
         """Apply new settings to the next records."""

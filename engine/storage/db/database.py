@@ -69,9 +69,10 @@ def name_of(url: URL) -> str:
     return display_url(url) if path is None else str(path.absolute())
 
 
-def connect(url: URL) -> Engine:
+def connect(url: URL, options: str = "") -> Engine:
     """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError.
 
+    `options`: of PostgreSQL's command line, for each session.
     A SQLite file that does not exist is created for this user alone, at the first connection.
     """
     path = sqlite_file(url)
@@ -79,7 +80,8 @@ def connect(url: URL) -> Engine:
         make_folder(path.parent)
     if url.get_backend_name() != "sqlite":
         # Pre-ping replaces connections from before a restart of the server before they are used.
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
+        arguments = {"connect_timeout": _CONNECT_S, **({"options": options} if options else {})}
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=arguments)
         sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
         return engine
     engine = sa.create_engine(url)
@@ -106,6 +108,11 @@ def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
     somebody else wrote in between.
     """
     return engine.execution_options(**{_WRITES: True}).begin()
+
+
+def is_write(connection: Connection) -> bool:
+    """Return whether a connection is that of a transaction that writes."""
+    return bool(connection.get_execution_options().get(_WRITES))
 
 
 def upsert(connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -180,7 +187,7 @@ def _guard_file(engine: Engine, file: DatabaseFile) -> None:
         file.opened()
 
     def before_write(connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES):
+        if is_write(connection):
             file.require()
 
     sa.event.listen(engine, "do_connect", before_connect)
@@ -190,4 +197,4 @@ def _guard_file(engine: Engine, file: DatabaseFile) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write(connection) else "BEGIN")

@@ -6,6 +6,7 @@ commits, which is safe because there is one writer.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ from engine.storage.db.finding_queries import (
     within,
 )
 from engine.storage.db.finding_tables import finding_events, findings
+from engine.storage.db.shards.sequences import ALONE, Sequences
 from engine.storage.db.tables import latest, outbox
 
 _CHUNK_ROWS = 500
@@ -64,10 +66,15 @@ class LedgerEntry:
 
 
 class FindingStore:
-    """The ledger of one database. Any thread may call; every call is its own transaction."""
+    """The ledger of one database. Any thread may call; every call is its own transaction.
 
-    def __init__(self, engine: Engine) -> None:
+    `sequences`: of a shard: `last_seq` and `events_after` are about the events that this shard has written.
+    """
+
+    def __init__(self, engine: Engine, sequences: Sequences = ALONE) -> None:
         self._engine = engine
+        self.sequences = sequences
+        self._own = sequences.own(finding_events.c.seq)
 
     def get(self, finding_id: int) -> Finding | None:
         """Return a finding, also one that has ended; None if there is no such finding."""
@@ -111,14 +118,15 @@ class FindingStore:
 
     def events_after(self, seq: int, limit: int = 1000, region_prefix: str = "") -> tuple[LoggedEvent, ...]:
         """Return events committed after `seq`, in the order of commits."""
-        query = _events().where(finding_events.c.seq > seq, *within(region_prefix)).limit(limit)
+        query = _events().where(finding_events.c.seq > seq, self._own, *within(region_prefix)).limit(limit)
         with self._engine.connect() as connection:
             return tuple(_logged_event(row._mapping) for row in connection.execute(query))
 
     def last_seq(self) -> int:
         """Return the `seq` of the last committed event; 0 if there is none."""
+        last = sa.select(finding_events.c.seq).where(self._own).order_by(finding_events.c.seq.desc()).limit(1)
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(sa.func.max(finding_events.c.seq))) or 0
+            return connection.scalar(last) or 0
 
     def open_findings(self) -> Iterator[Finding]:
         """Yield all findings that have not ended, by id; the ledger loads them at a start."""
@@ -187,9 +195,9 @@ class FindingStore:
                 yield _logged_event(row._mapping).event
 
     def next_id(self) -> int:
-        """Return an id above every id that was assigned."""
+        """Return an id above every id that was assigned; the next ones follow at `sequences.step`."""
         with self._engine.connect() as connection:
-            return (connection.scalar(sa.select(sa.func.max(findings.c.finding_id))) or 0) + 1
+            return self.sequences.next_id(connection.scalar(sa.select(sa.func.max(findings.c.finding_id))) or 0)
 
     def muted(self) -> dict[str, set[str]]:
         """Return, by camera id, the fault families whose finding has ended while the fault is still announced.
@@ -232,13 +240,13 @@ class FindingStore:
         return given
 
 
-def append(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
+def append(connection: Connection, entries: Sequence[LedgerEntry], sequences: Sequences = ALONE) -> None:
     """Append events in the writer's transaction, with the findings as they are after them and their notices."""
-    seq = connection.scalar(sa.select(sa.func.max(finding_events.c.seq))) or 0
-    events = [_event_row(seq + offset, entry.event) for offset, entry in enumerate(entries, 1)]
+    seqs = count(sequences.first(connection, finding_events.c.seq), sequences.step)
+    events = [_event_row(seq, entry.event) for seq, entry in zip(seqs, entries, strict=False)]
     rows = {entry.finding.finding_id: _finding_row(entry.finding) for entry in entries}
     connection.execute(sa.insert(finding_events), events)
-    if notices := [_notice_row(entry) for entry in entries if entry.notice]:
+    if notices := [_notice_row(entry, sequences.shard_no) for entry in entries if entry.notice]:
         connection.execute(sa.insert(outbox), notices)
     upsert(connection, findings, list(rows.values()))
 
@@ -320,9 +328,10 @@ def _command(row: Any) -> FindingCommand:
     return FindingCommand(row.finding_id, Step(row.step), row.why, request_id=row.request_id)
 
 
-def _notice_row(entry: LedgerEntry) -> dict[str, Any]:
+def _notice_row(entry: LedgerEntry, shard_no: int) -> dict[str, Any]:
     event, finding = entry.event, entry.finding
     return {
+        "shard_no": shard_no,
         "event_kind": f"finding.{event.step}",
         "finding_id": event.finding_id,
         "number": event.number,

@@ -4,7 +4,7 @@ A number is assigned in the transaction that first needs it. The writer must cal
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,13 +15,19 @@ from engine.model.verdict import Verdict
 from engine.storage.db.tables import camera_nos, terms
 
 _CHUNK_ROWS = 500
+_NUMBERS_LOCK = 0x7061_7472_6F6E
+"""Key of PostgreSQL's advisory lock of the transaction that assigns numbers."""
 _CACHED_THRESHOLDS_MAX = 64
 
 
 class Interning:
-    """The numbers of one database. Any thread may read numbers; only one thread at a time may assign them."""
+    """The numbers of one database. Any thread may read numbers; only one thread at a time may assign them.
 
-    def __init__(self) -> None:
+    `shared`: other processes assign numbers too; a lock in the transaction keeps them apart.
+    """
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
         self._shapes: dict[int, Shape] = {}
         self._bodies: dict[int, str] = {}
         self._thresholds_by_no: dict[int, Mapping[str, float]] = {}
@@ -39,11 +45,12 @@ class Interning:
         """Return the number of each camera; assign numbers to new ones."""
         ids = list(camera_ids)
         missing = [camera_id for camera_id in dict.fromkeys(ids) if camera_id not in self._camera_nos]
-        for begin in range(0, len(missing), _CHUNK_ROWS):
-            chunk = missing[begin : begin + _CHUNK_ROWS]
-            query = sa.select(camera_nos).where(camera_nos.c.camera_id.in_(chunk))
-            self._camera_nos |= {row.camera_id: row.camera_no for row in connection.execute(query)}
+        self._read_camera_nos(connection, missing)
         new = [camera_id for camera_id in missing if camera_id not in self._camera_nos]
+        if new and self._shared:
+            _lock(connection)
+            self._read_camera_nos(connection, new)
+            new = [camera_id for camera_id in new if camera_id not in self._camera_nos]
         if new:
             last = connection.scalar(sa.select(sa.func.max(camera_nos.c.camera_no))) or 0
             numbers = {camera_id: number for number, camera_id in enumerate(new, last + 1)}
@@ -51,6 +58,11 @@ class Interning:
             connection.execute(sa.insert(camera_nos), rows)
             self._camera_nos |= numbers
         return {camera_id: self._camera_nos[camera_id] for camera_id in ids}
+
+    def _read_camera_nos(self, connection: Connection, camera_ids: Sequence[str]) -> None:
+        for begin in range(0, len(camera_ids), _CHUNK_ROWS):
+            query = sa.select(camera_nos).where(camera_nos.c.camera_id.in_(camera_ids[begin : begin + _CHUNK_ROWS]))
+            self._camera_nos |= {row.camera_id: row.camera_no for row in connection.execute(query)}
 
     def shape_no(self, connection: Connection, verdict: Verdict) -> int:
         """Return the number of this verdict's shape; assign one to a new shape."""
@@ -97,6 +109,10 @@ class Interning:
         if self._term_nos is None:
             self._term_nos = {row.body: row.term_no for row in connection.execute(sa.select(terms))}
         number = self._term_nos.get(body)
+        if number is None and self._shared:
+            _lock(connection)
+            self._term_nos = {row.body: row.term_no for row in connection.execute(sa.select(terms))}
+            number = self._term_nos.get(body)
         if number is None:
             number = max(self._term_nos.values(), default=0) + 1
             connection.execute(sa.insert(terms).values(term_no=number, body=body))
@@ -111,3 +127,8 @@ class Interning:
                 raise KeyError(f"term {term_no} is not in the database")
             self._bodies[term_no] = body
         return body
+
+
+def _lock(connection: Connection) -> None:
+    """Wait until no other transaction assigns numbers; until the end of this one none does."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NUMBERS_LOCK)))

@@ -17,12 +17,14 @@ from engine.model.verdict import State
 from engine.storage.db.database import upsert
 from engine.storage.db.day_numbers import day_at
 from engine.storage.db.interning import Interning
+from engine.storage.db.shards.sequences import Sequences
 from engine.storage.db.tables import patrol_metadata, verdict_days, verdict_hours, verdict_log
 from engine.storage.db.writer_lock import WriterLock
 
 STEP_ROWS = 2_000
 """Rows that one step reads or deletes at most; that takes some tens of milliseconds."""
 _ROLLED_SEQ = "rolled_seq"
+_TRY_LOCK = sa.select(sa.func.pg_try_advisory_xact_lock(0x7061_7472_6F6B))
 _S_PER_H = 3600
 _H_PER_D = 24
 _NS_PER_D = _H_PER_D * _S_PER_H * NS_PER_S
@@ -59,11 +61,12 @@ class _Sums:
 
 
 class Maintenance:
-    """Maintains the log. Only for the writer's thread."""
+    """Maintains the log. Only for the writer's thread. Of several shards one at a time does a step."""
 
-    def __init__(self, writer_lock: WriterLock, interning: Interning) -> None:
+    def __init__(self, writer_lock: WriterLock, interning: Interning, sequences: Sequences) -> None:
         self._writer_lock = writer_lock
         self._interning = interning
+        self._sequences = sequences
         self._turn = -1
         self._more = [True] * 4
 
@@ -74,6 +77,8 @@ class Maintenance:
         """
         turn = self._turn = (self._turn + 1) % len(self._more)
         with self._writer_lock.transaction() as connection:
+            if self._sequences.shard_no and not connection.scalar(_TRY_LOCK):
+                return False  # another shard does it
             if turn == 0:
                 done = self._roll_up(connection, zone)
             elif turn == 1:
@@ -89,7 +94,8 @@ class Maintenance:
 
     def _roll_up(self, connection: Connection, zone: tzinfo) -> int:
         rolled_seq = _rolled_seq(connection)
-        query = sa.select(verdict_log).where(verdict_log.c.seq > rolled_seq).order_by(verdict_log.c.seq)
+        query = sa.select(verdict_log).where(verdict_log.c.seq > rolled_seq, self._sequences.settled(verdict_log.c.seq))
+        query = query.order_by(verdict_log.c.seq)
         rows = connection.execute(query.limit(STEP_ROWS)).all()
         if not rows:
             return 0

@@ -35,22 +35,26 @@ Router = Callable[[Notice], Sequence[str]]
 """Returns the names of the endpoints that get a notice."""
 
 
-def add_notices(connection: Connection, notices: Sequence[Notice]) -> None:
-    """Add notices in the caller's transaction; their `seq` is assigned here."""
-    if notices:
-        connection.execute(sa.insert(outbox), [_notice_row(notice) for notice in notices])
-
-
 class Outbox:
-    """The outbox of one database. Any thread may call; every call is its own transaction."""
+    """The outbox of one database. Any thread may call; every call is its own transaction.
 
-    def __init__(self, engine: Engine) -> None:
+    `shard_no`: whose notices are routed and sent; 0 for an engine alone.
+    """
+
+    def __init__(self, engine: Engine, shard_no: int = 0) -> None:
         self._engine = engine
+        self._shard_no = shard_no
+        self._routed_key = f"{_ROUTED_KEY}.{shard_no}" if shard_no else _ROUTED_KEY
 
     def add(self, notices: Sequence[Notice]) -> None:
         """Add notices in a transaction of their own."""
         with write_transaction(self._engine) as connection:
-            add_notices(connection, notices)
+            self.add_within(connection, notices)
+
+    def add_within(self, connection: Connection, notices: Sequence[Notice]) -> None:
+        """Add notices in the caller's transaction; their `seq` is assigned here."""
+        if notices:
+            connection.execute(sa.insert(outbox), [_notice_row(notice, self._shard_no) for notice in notices])
 
     def route(self, router: Router, now_wall_ns: int, rows_max: int, waiting_max: int) -> tuple[int, int]:
         """Choose the endpoints of new notices, oldest first.
@@ -59,24 +63,23 @@ class Outbox:
         the beginning because `waiting_max` already wait for their endpoint.
         """
         with write_transaction(self._engine) as connection:
-            routed = int(
-                connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED_KEY)) or 0
-            )
-            query = sa.select(outbox).where(outbox.c.seq > routed).order_by(outbox.c.seq).limit(rows_max)
+            routed = self._routed(connection)
+            new = sa.select(outbox).where(outbox.c.seq > routed, outbox.c.shard_no == self._shard_no)
+            query = new.order_by(outbox.c.seq).limit(rows_max)
             notices = [_notice(row) for row in connection.execute(query)]
             if not notices:
                 return 0, 0
-            waiting = {name: backlog.waiting for name, backlog in _backlogs(connection).items()}
+            waiting = {name: backlog.waiting for name, backlog in self._backlogs(connection).items()}
             rows, dead = [], 0
             for notice in notices:
                 for name in router(notice):
                     waiting[name] = waiting.get(name, 0) + 1
                     is_dead = waiting[name] > waiting_max
                     dead += is_dead
-                    rows.append(_delivery_row(name, notice.seq, now_wall_ns, is_dead))
+                    rows.append(_delivery_row(name, notice.seq, now_wall_ns, is_dead) | {"shard_no": self._shard_no})
             if rows:
                 connection.execute(sa.insert(deliveries), rows)
-            upsert(connection, patrol_metadata, [{"key": _ROUTED_KEY, "value": str(notices[-1].seq)}])
+            upsert(connection, patrol_metadata, [{"key": self._routed_key, "value": str(notices[-1].seq)}])
         return len(notices), dead
 
     def record_and_fetch(
@@ -85,15 +88,15 @@ class Outbox:
         """Store the results of deliveries; return the oldest waiting delivery of each of these endpoints."""
         if not updates:
             with self._engine.connect() as connection:
-                return _oldest_waiting(connection, endpoints)
+                return self._oldest_waiting(connection, endpoints)
         with write_transaction(self._engine) as connection:
             connection.execute(_UPDATE, [_update_row(update) for update in updates])
-            return _oldest_waiting(connection, endpoints)
+            return self._oldest_waiting(connection, endpoints)
 
     def backlogs(self) -> dict[str, Backlog]:
         """Return what waits and what is dead by endpoint, also of endpoints that are no longer configured."""
         with self._engine.connect() as connection:
-            return _backlogs(connection)
+            return self._backlogs(connection)
 
     def deliveries(
         self, state: DeliveryState | None = None, endpoint: str = "", limit: int = 1000
@@ -154,55 +157,60 @@ class Outbox:
                     )
                     connection.execute(sa.delete(deliveries).where(same), rows)
                     deleted += len(rows)
-            deleted += _prune_notices(connection, now_wall_ns - keep_ns)
+            deleted += self._prune_notices(connection, now_wall_ns - keep_ns)
         return deleted
 
+    def _routed(self, connection: Connection) -> int:
+        query = sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == self._routed_key)
+        return int(connection.scalar(query) or 0)
 
-def _oldest_waiting(connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
-    if not endpoints:
-        return []
-    oldest = (
-        sa.select(deliveries.c.endpoint, sa.func.min(deliveries.c.seq).label("seq"))
-        .where(deliveries.c.state == DeliveryState.WAITING.value, deliveries.c.endpoint.in_(list(endpoints)))
-        .group_by(deliveries.c.endpoint)
-        .subquery()
-    )
-    same = sa.and_(deliveries.c.endpoint == oldest.c.endpoint, deliveries.c.seq == oldest.c.seq)
-    return [_delivery(row) for row in connection.execute(_deliveries().join(oldest, same))]
+    def _own(self, table: sa.Table) -> "sa.ColumnElement[bool]":
+        return table.c.shard_no == self._shard_no if self._shard_no else sa.true()
 
-
-def _prune_notices(connection: Connection, before_wall_ns: int) -> int:
-    """Delete notices that were routed, are older than this, and have no delivery left."""
-    routed = int(connection.scalar(sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _ROUTED_KEY)) or 0)
-    has_deliveries = sa.select(deliveries.c.seq).where(deliveries.c.seq == outbox.c.seq).exists()
-    old = (
-        sa.select(outbox.c.seq)
-        .where(outbox.c.seq <= routed, outbox.c.at_wall_ns < before_wall_ns, ~has_deliveries)
-        .order_by(outbox.c.seq)
-        .limit(PRUNE_ROWS)
-    )
-    seqs = connection.scalars(old).all()
-    if seqs:
-        connection.execute(sa.delete(outbox).where(outbox.c.seq.in_(seqs)))
-    return len(seqs)
-
-
-def _backlogs(connection: Connection) -> dict[str, Backlog]:
-    waiting, dead = DeliveryState.WAITING.value, DeliveryState.DEAD.value
-    query = (
-        sa.select(
-            deliveries.c.endpoint,
-            deliveries.c.state,
-            sa.func.count().label("number"),
-            sa.func.min(deliveries.c.queued_wall_ns).label("oldest"),
+    def _oldest_waiting(self, connection: Connection, endpoints: Collection[str]) -> list[PendingDelivery]:
+        if not endpoints:
+            return []
+        waiting = deliveries.c.state == DeliveryState.WAITING.value
+        oldest = (
+            sa.select(deliveries.c.endpoint, sa.func.min(deliveries.c.seq).label("seq"))
+            .where(waiting, deliveries.c.endpoint.in_(list(endpoints)), self._own(deliveries))
+            .group_by(deliveries.c.endpoint)
+            .subquery()
         )
-        .where(deliveries.c.state.in_([waiting, dead]))
-        .group_by(deliveries.c.endpoint, deliveries.c.state)
-    )
-    rows: dict[str, dict[str, Any]] = {}
-    for row in connection.execute(query):
-        rows.setdefault(row.endpoint, {})[row.state] = row
-    return {name: _backlog(by_state.get(waiting), by_state.get(dead)) for name, by_state in rows.items()}
+        same = sa.and_(deliveries.c.endpoint == oldest.c.endpoint, deliveries.c.seq == oldest.c.seq)
+        return [_delivery(row) for row in connection.execute(_deliveries().join(oldest, same))]
+
+    def _prune_notices(self, connection: Connection, before_wall_ns: int) -> int:
+        """Delete notices that were routed, are older than this, and have no delivery left."""
+        has_deliveries = sa.select(deliveries.c.seq).where(deliveries.c.seq == outbox.c.seq).exists()
+        old = (
+            sa.select(outbox.c.seq)
+            .where(outbox.c.seq <= self._routed(connection), outbox.c.at_wall_ns < before_wall_ns, ~has_deliveries)
+            .where(self._own(outbox))
+            .order_by(outbox.c.seq)
+            .limit(PRUNE_ROWS)
+        )
+        seqs = connection.scalars(old).all()
+        if seqs:
+            connection.execute(sa.delete(outbox).where(outbox.c.seq.in_(seqs)))
+        return len(seqs)
+
+    def _backlogs(self, connection: Connection) -> dict[str, Backlog]:
+        waiting, dead = DeliveryState.WAITING.value, DeliveryState.DEAD.value
+        query = (
+            sa.select(
+                deliveries.c.endpoint,
+                deliveries.c.state,
+                sa.func.count().label("number"),
+                sa.func.min(deliveries.c.queued_wall_ns).label("oldest"),
+            )
+            .where(deliveries.c.state.in_([waiting, dead]), self._own(deliveries))
+            .group_by(deliveries.c.endpoint, deliveries.c.state)
+        )
+        rows: dict[str, dict[str, Any]] = {}
+        for row in connection.execute(query):
+            rows.setdefault(row.endpoint, {})[row.state] = row
+        return {name: _backlog(by_state.get(waiting), by_state.get(dead)) for name, by_state in rows.items()}
 
 
 def _backlog(waiting: Any, dead: Any) -> Backlog:
@@ -214,7 +222,7 @@ def _backlog(waiting: Any, dead: Any) -> Backlog:
 
 
 def _deliveries() -> "sa.Select[Any]":
-    columns = [column for column in deliveries.c if column.name != "seq"]
+    columns = [column for column in deliveries.c if column.name not in ("seq", "shard_no")]
     return sa.select(*columns, outbox).select_from(deliveries).join(outbox, outbox.c.seq == deliveries.c.seq)
 
 
@@ -234,8 +242,9 @@ def _notice(row: Any) -> Notice:
     return Notice(row.seq, row.event_kind, row.finding_id, row.number, row.at_wall_ns, row.region, row.body)
 
 
-def _notice_row(notice: Notice) -> Mapping[str, Any]:
+def _notice_row(notice: Notice, shard_no: int) -> Mapping[str, Any]:
     return {
+        "shard_no": shard_no,
         "event_kind": notice.kind,
         "finding_id": notice.finding_id,
         "number": notice.number,
@@ -256,7 +265,7 @@ def _update_row(update: DeliveryUpdate) -> Mapping[str, Any]:
     }
 
 
-def _delivery_row(endpoint: str, seq: int, now_wall_ns: int, dead: bool) -> Mapping[str, Any]:
+def _delivery_row(endpoint: str, seq: int, now_wall_ns: int, dead: bool) -> dict[str, Any]:
     return {
         "endpoint": endpoint,
         "seq": seq,

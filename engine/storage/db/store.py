@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +36,9 @@ from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
 from engine.storage.db.schema import prepare, require_existing, require_no_orphan
+from engine.storage.db.shards.fence import FENCED_SESSION, Fence
+from engine.storage.db.shards.leases import Lease
+from engine.storage.db.shards.sequences import ALONE, Sequences
 from engine.storage.db.spot_checks import SpotChecks
 from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
 from engine.storage.db.verdict_history import VerdictHistory
@@ -42,6 +46,7 @@ from engine.storage.db.writer_lock import WriterLock
 
 _CHUNK_ROWS = 500
 _LAST_BATCH_KEY = "last_batch"
+"""Key in patrol_about: the id of the batch that was committed last, and the first `seq` of its verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +87,28 @@ class Store:
     database if its tables were created when it was opened, else empty.
     """
 
-    def __init__(self, engine: Engine, created: str = "", keys: KeySource | None = None) -> None:
+    def __init__(
+        self, engine: Engine, created: str = "", keys: KeySource | None = None, fence: Fence | None = None
+    ) -> None:
         self._engine = engine
         self.created = created
+        self._fence = fence
+        self._sequences = ALONE if fence is None else Sequences(fence.lease.shard_no)
+        self._last_batch_key = f"{_LAST_BATCH_KEY}.{self._sequences.shard_no}" if fence else _LAST_BATCH_KEY
         self._sealer = Sealer(keys or source_beside(engine.url))
-        self._interning = Interning()
-        self._writer_lock = WriterLock(engine)
+        self._interning = Interning(shared=fence is not None)
+        self._writer_lock = WriterLock(engine, needed=fence is None)
         self.transaction_hooks: list[TransactionHook] = []
         self.registry = CameraRegistry(engine, self._interning, self._sealer)
-        self.history = VerdictHistory(engine, self._interning)
-        self.findings = FindingStore(engine)
+        self.history = VerdictHistory(engine, self._interning, self._sequences)
+        self.findings = FindingStore(engine, self._sequences)
         self.spot_checks = SpotChecks(engine)
         self.access = Access(engine)
         self.pauses = Pauses(engine)
         self.canteens = Canteens(engine)
-        self.outbox = Outbox(engine)
+        self.outbox = Outbox(engine, self._sequences.shard_no)
         self.kpis = Kpis(engine)
-        self.maintenance = Maintenance(self._writer_lock, self._interning)
+        self.maintenance = Maintenance(self._writer_lock, self._interning, self._sequences)
 
     @classmethod
     def open(cls, url: str, keys: KeySource | None = None) -> Self:
@@ -124,6 +134,28 @@ class Store:
         """
         require_existing(url)
         return cls.open(url, keys)
+
+    @classmethod
+    def open_shard(cls, url: str, lease: Lease, keys: KeySource | None = None) -> Self:
+        """Open a PostgreSQL database as the owner of a shard; every transaction that writes is fenced by the lease.
+
+        Raises NoDatabaseError if there is none, StoreError if it cannot be used.
+        """
+        require_existing(url)
+        parsed = parse_url(url)
+        try:
+            engine = connect(parsed, FENCED_SESSION)
+            prepare(engine)
+        except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+            raise unusable_error(parsed, error) from error
+        fence = Fence(lease)
+        fence.guard(engine)
+        return cls(engine, "", keys, fence)
+
+    @property
+    def writes_fenced(self) -> int:
+        """How many transactions were refused, because another process has the shard now."""
+        return 0 if self._fence is None else self._fence.refused
 
     @property
     def file(self) -> Path | None:
@@ -214,7 +246,8 @@ class Store:
                 for write in writes:
                     write(connection)
                 if batch_id:
-                    upsert(connection, patrol_metadata, [{"key": _LAST_BATCH_KEY, "value": batch_id}])
+                    first = f" {stored[0].seq}" if stored else ""
+                    upsert(connection, patrol_metadata, [{"key": self._last_batch_key, "value": f"{batch_id}{first}"}])
         except BaseException:
             self._interning.forget()
             raise
@@ -225,14 +258,14 @@ class Store:
 
         Returns what `write` would have returned, or None if the batch was not committed.
         """
-        last_batch = sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _LAST_BATCH_KEY)
+        last_batch = sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == self._last_batch_key)
         with self._writer_lock.transaction() as connection:
-            if connection.scalar(last_batch) != batch_id:
-                return None
-            last_seq = connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
+            committed_id, _, first_seq = (connection.scalar(last_batch) or "").partition(" ")
+        if committed_id != batch_id:
+            return None
         return [
             replace(record, seq=seq, packed_verdict=packed_verdict.pack(record.verdict))
-            for seq, record in enumerate(records, last_seq - len(records) + 1)
+            for seq, record in zip(count(int(first_seq or 0), self._sequences.step), records, strict=False)
         ]
 
     def measured(self, since_wall_ns: int, region_prefix: str = "") -> Iterator[VisitRecord]:
@@ -266,11 +299,11 @@ class Store:
 
     def _append(self, connection: Connection, records: Sequence[VisitRecord]) -> list[VisitRecord]:
         camera_nos = self._interning.camera_nos(connection, [record.verdict.camera_id for record in records])
-        first_seq = (connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0) + 1
+        seqs = count(self._sequences.first(connection, verdict_log.c.seq), self._sequences.step)
         stored: list[VisitRecord] = []
         log_rows: list[dict[str, Any]] = []
         latest_rows: dict[str, dict[str, Any]] = {}
-        for seq, record in enumerate(records, first_seq):
+        for seq, record in zip(seqs, records, strict=False):
             verdict = record.verdict
             shape_no, body = self._interning.shape_no(connection, verdict), packed_verdict.pack(verdict)
             log_rows.append(

@@ -212,6 +212,7 @@ outbox = sa.Table(
     sa.Column("at_wall_ns", sa.BigInteger, nullable=False),
     sa.Column("region", sa.String(6), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("shard_no", sa.Integer, nullable=False, server_default="0"),
     # Without it SQLite reuses the numbers of deleted rows, and notices with such a number would never be routed.
     sqlite_autoincrement=True,
 )
@@ -226,6 +227,7 @@ deliveries = sa.Table(
     sa.Column("queued_wall_ns", sa.BigInteger, nullable=False),
     sa.Column("next_wall_ns", sa.BigInteger, nullable=False),
     sa.Column("last_error", sa.String(LAST_ERROR_CHARS_MAX), nullable=False),
+    sa.Column("shard_no", sa.Integer, nullable=False, server_default="0"),
     sa.Index("deliveries_by_state", "state", "endpoint", "seq", "queued_wall_ns"),
     sa.Index("deliveries_by_age", "state", "queued_wall_ns"),
     sa.Index("deliveries_by_seq", "seq"),

@@ -12,6 +12,7 @@ from engine.model.packed import verdict as packed_verdict
 from engine.model.verdict import LoggedVerdict
 from engine.storage.db.day_numbers import as_date, first_day_from
 from engine.storage.db.interning import Interning
+from engine.storage.db.shards.sequences import Sequences
 from engine.storage.db.tables import camera_nos, cameras, verdict_days, verdict_hours, verdict_log
 
 _EXPORT_ROWS = 5_000
@@ -19,16 +20,21 @@ _NS_PER_H = 3600 * NS_PER_S
 
 
 class VerdictHistory:
-    """The verdict log of one database. Any thread may call; every call is its own transaction."""
+    """The verdict log of one database. Any thread may call; every call is its own transaction.
 
-    def __init__(self, engine: Engine, interning: Interning) -> None:
+    `sequences`: of a shard: `last_seq` and `after` are about the verdicts that this shard has written.
+    """
+
+    def __init__(self, engine: Engine, interning: Interning, sequences: Sequences) -> None:
         self._engine = engine
         self._interning = interning
+        self._own = sequences.own(verdict_log.c.seq)
 
     def last_seq(self) -> int:
         """Return the `seq` of the last committed verdict; 0 if there is none."""
+        last = sa.select(verdict_log.c.seq).where(self._own).order_by(verdict_log.c.seq.desc()).limit(1)
         with self._engine.connect() as connection:
-            return connection.scalar(sa.select(sa.func.max(verdict_log.c.seq))) or 0
+            return connection.scalar(last) or 0
 
     def oldest_seq(self) -> int:
         """Return the lowest `seq` that is still kept; 0 if there is none. A reader that stopped before it has missed
@@ -49,7 +55,7 @@ class VerdictHistory:
 
     def after(self, seq: int, limit: int = 1000) -> tuple[LoggedVerdict, ...]:
         """Return verdicts that were committed after `seq`, oldest first."""
-        query = _rows().where(verdict_log.c.seq > seq).order_by(verdict_log.c.seq).limit(limit)
+        query = _rows().where(verdict_log.c.seq > seq, self._own).order_by(verdict_log.c.seq).limit(limit)
         with self._engine.connect() as connection:
             return self._read(connection, connection.execute(query).all())
 

@@ -1,4 +1,7 @@
-"""Ensures that only one process writes verdicts to a database; the order of the verdict log depends on it."""
+"""Ensures that only one process writes verdicts to a database; the order of the verdict log depends on it.
+
+Of shards many write to one database: there the lease and its fence (engine.storage.db.shards) do what the lock does.
+"""
 
 import fcntl
 import os
@@ -36,11 +39,12 @@ class WriterLock:
     """The lock, and the writer's transactions. Unless `acquire` is called, transactions begin without the lock.
 
     In SQLite it is a lock on a file beside the database, in PostgreSQL an advisory lock of the writer's one connection.
-    A lost connection loses the lock, and the next transaction acquires it again.
+    A lost connection loses the lock, and the next transaction acquires it again. `needed`: False for a shard.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, needed: bool = True) -> None:
         self._engine = engine
+        self._needed = needed
         self._acquired = False
         self._file = -1
         self._connection: Connection | None = None
@@ -48,6 +52,8 @@ class WriterLock:
     def acquire(self) -> None:
         """Acquire the lock until `release`, or until the process ends. Raises WriterLockedError if another process has
         it."""
+        if not self._needed:
+            return
         path = sqlite_file(self._engine.url)
         if path is not None:
             self._file = lock_file(path, self._engine)

@@ -1,5 +1,6 @@
 """Runs a ledger in virtual time, so that a test reads as a list of verdicts, commands and waits."""
 
+from itertools import count
 from typing import Any
 
 from engine.config.ledger import LedgerSettings
@@ -109,7 +110,7 @@ class LedgerHarness:
         findings = [finding for finding in replay(self.log).values() if not finding.state.ended]
         next_id = max((event.finding_id for event in self.log), default=0) + 1
         dismissed = [finding for finding in replay(self.log).values() if finding.state is FindingState.DISMISSED]
-        self.ledger = Ledger(self.settings, self.now_ns, findings, next_finding_id=next_id, dismissed=dismissed)
+        self.ledger = Ledger(self.settings, self.now_ns, findings, finding_ids=count(next_id), dismissed=dismissed)
         check_invariants(self.ledger)
 
     def configure(self, **changes: Any) -> None:

@@ -1,0 +1,1 @@
+"""What several engines need that write to one PostgreSQL database: leases, the fence, numbers in order."""

@@ -1,0 +1,132 @@
+"""Leases of shards: who may visit the cameras of a shard, and write what becomes of them.
+
+A lease is a row with an epoch, which each new owner raises, and an end by the database's clock. Owners of old epochs
+are refused by the fence (engine.storage.db.shards.fence), so that of two processes that both believe to be the owner
+only one writes. Only PostgreSQL.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from engine.storage.db.database import write_transaction
+from engine.storage.db.shards.tables import shard_counties, shards
+
+_LOCK_TIMEOUT_MS = 2000
+"""A row may be held by a transaction of the owner for so long; whoever asks tries again later."""
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one process to a shard. `owner`: names that process and no other."""
+
+    shard_no: int
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """A shard as the database has it. `expires_in_s`: of the lease; negative once it has ended."""
+
+    shard_no: int
+    epoch: int
+    owner: str
+    node: str
+    address: str
+    expires_in_s: float
+    counties: tuple[str, ...]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody holds the lease now."""
+        return bool(self.owner) and self.expires_in_s > 0
+
+
+class Leases:
+    """The leases of one database. Any thread may call; every call is its own transaction. All raise StoreError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def acquire(self, shard_no: int, owner: str, node: str, ttl_s: float) -> Lease | None:
+        """Take the lease of a shard for `ttl_s`; None while another process holds it, or there is no such shard.
+
+        The epoch is raised also if this owner had the lease before: what it wrote under the old epoch is refused.
+        """
+        free = sa.or_(shards.c.expires_at <= sa.func.clock_timestamp(), shards.c.owner.in_(("", owner)))
+        taken = (
+            sa.update(shards)
+            .where(shards.c.shard_no == shard_no, free)
+            .values(epoch=shards.c.epoch + 1, owner=owner, node=node, address="", expires_at=_end(ttl_s))
+            .returning(shards.c.epoch)
+        )
+        with self._transaction() as connection:
+            epoch = connection.scalar(taken)
+        return None if epoch is None else Lease(shard_no, owner, epoch)
+
+    def renew(self, lease: Lease, ttl_s: float, address: str = "") -> bool:
+        """Extend a lease to `ttl_s` from now; return whether it was still this process's. `address`: where the owner
+        answers gRPC, once it does."""
+        change = sa.update(shards).where(*_same(lease)).values(expires_at=_end(ttl_s), address=address)
+        with self._transaction() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def release(self, lease: Lease) -> bool:
+        """Give a lease back, so that another process need not wait for its end; return whether it was still held."""
+        change = sa.update(shards).where(*_same(lease)).values(owner="", address="", expires_at=_NEVER)
+        with self._transaction() as connection:
+            return connection.execute(change).rowcount == 1
+
+    def all(self) -> tuple[ShardRow, ...]:
+        """Return all shards by number, also those that nobody holds."""
+        left_s = sa.cast(sa.extract("epoch", shards.c.expires_at - sa.func.clock_timestamp()), sa.Double)
+        rows = sa.select(shards, left_s.label("left_s")).order_by(shards.c.shard_no)
+        counties: dict[int, list[str]] = {}
+        with self._engine.connect() as connection:
+            for county, shard_no in connection.execute(sa.select(shard_counties).order_by(shard_counties.c.county)):
+                counties.setdefault(shard_no, []).append(county)
+            return tuple(
+                ShardRow(
+                    row.shard_no, row.epoch, row.owner, row.node, row.address, row.left_s,
+                    tuple(counties.get(row.shard_no, ())),
+                )
+                for row in connection.execute(rows)
+            )  # fmt: skip
+
+    def assign(self, shard_of: dict[str, int]) -> None:
+        """Store the shard's number of each county, in place of all that were stored; add shards that are new.
+
+        A shard without counties stays, since its number may be in sequence numbers.
+        """
+        with self._transaction() as connection:
+            known = set(connection.scalars(sa.select(shards.c.shard_no)))
+            fresh = [
+                {"shard_no": number, "epoch": 0, "owner": "", "node": "", "address": "", "expires_at": _NEVER}
+                for number in sorted(set(shard_of.values()) - known)
+            ]
+            if fresh:
+                connection.execute(sa.insert(shards), fresh)
+            connection.execute(sa.delete(shard_counties))
+            rows = [{"county": county, "shard_no": number} for county, number in sorted(shard_of.items())]
+            if rows:
+                connection.execute(sa.insert(shard_counties), rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with write_transaction(self._engine) as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
+            yield connection
+
+
+def _same(lease: Lease) -> "tuple[sa.ColumnElement[bool], ...]":
+    return shards.c.shard_no == lease.shard_no, shards.c.owner == lease.owner, shards.c.epoch == lease.epoch
+
+
+def _end(ttl_s: float) -> "sa.ColumnElement[datetime]":
+    return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, ttl_s)

@@ -1,0 +1,25 @@
+"""The tables of shards: which counties each has, and who holds its lease. Empty for an engine alone."""
+
+import sqlalchemy as sa
+
+from engine.storage.db.tables import metadata
+
+shards = sa.Table(
+    "shards",
+    metadata,
+    sa.Column("shard_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.String(64), nullable=False),
+    sa.Column("node", sa.String(64), nullable=False),
+    sa.Column("address", sa.String(200), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+)
+"""`epoch`: counts the owners. `owner`: names one process; empty if nobody holds the lease. `address`: where it answers
+gRPC. `expires_at`: by the database's clock."""
+
+shard_counties = sa.Table(
+    "shard_counties",
+    metadata,
+    sa.Column("county", sa.String(6), primary_key=True),
+    sa.Column("shard_no", sa.Integer, nullable=False),
+)

@@ -1,0 +1,275 @@
+"""Several engines on one PostgreSQL database: one owner a shard, zombies refused, numbers in order, notices apart."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+import sqlalchemy as sa
+
+from engine.config.schema import RecordSettings
+from engine.model.camera import Camera
+from engine.model.notice import Notice
+from engine.model.verdict import FaultKind, State, Verdict
+from engine.storage.db.database import DatabaseUnavailableError, connect, parse_url, write_transaction
+from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.shards.fence import FencedError
+from engine.storage.db.shards.leases import Lease, Leases
+from engine.storage.db.shards.sequences import SHARD_BITS, shard_of
+from engine.storage.db.store import Store, VisitRecord
+from tests.support.ledger.ledgers import LedgerHarness
+from tests.support.postgres import PostgresServer
+
+COUNTIES = {"130102": 1, "130104": 1, "130203": 2}
+AT_NS = 1_700_000_000_000_000_000
+
+
+class Site:
+    """One database with two shards; `open` gives a store of a shard's owner."""
+
+    def __init__(self, url: str, stack: ExitStack) -> None:
+        self.url = url
+        self._stack = stack
+        Store.open(url).close()
+        self.engine = connect(parse_url(url))
+        stack.callback(self.engine.dispose)
+        self.leases = Leases(self.engine)
+        self.leases.assign(COUNTIES)
+
+    def take(self, shard_no: int, owner: str = "a", ttl_s: float = 60) -> Lease:
+        lease = self.leases.acquire(shard_no, owner, "node", ttl_s)
+        assert lease is not None
+        return lease
+
+    def open(self, lease: Lease) -> Store:
+        store = Store.open_shard(self.url, lease)
+        self._stack.callback(store.close)
+        store.acquire_writer_lock()
+        return store
+
+
+@pytest.fixture
+def site(postgres_server: PostgresServer) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield Site(postgres_server.database(), stack)
+
+
+def record(camera_id: str, visit_id: int, limit: float = 1.0, at_ns: int = AT_NS) -> VisitRecord:
+    verdict = Verdict(
+        camera_id, visit_id, at_ns, State.FAULT, (FaultKind.BLURRED,), announced=State.OK,
+        figures={"luma_mean": 2.0}, thresholds={"limit": limit},
+    )  # fmt: skip
+    return VisitRecord(verdict, b"memory")
+
+
+def refused(store: Store, action: Callable[[], object]) -> bool:
+    before = store.writes_fenced
+    with pytest.raises(FencedError, match="another process has taken it over"):
+        action()
+    return store.writes_fenced == before + 1
+
+
+def test_a_shard_has_one_owner_until_its_lease_ends(site: Site) -> None:
+    first = site.take(1, "a", ttl_s=0.4)
+    assert site.leases.acquire(1, "b", "node-2", 60) is None
+    assert site.leases.renew(first, 0.4, "127.0.0.1:1")
+    (row, other) = site.leases.all()
+    assert (row.owner, row.epoch, row.address, row.counties) == ("a", 1, "127.0.0.1:1", ("130102", "130104"))
+    assert row.is_held
+    assert not other.is_held
+    assert 0 < row.expires_in_s <= 0.4
+    time.sleep(0.5)
+    second = site.leases.acquire(1, "b", "node-2", 60)
+    assert second == Lease(1, "b", 2)
+    assert not site.leases.renew(first, 60)
+    assert not site.leases.release(first)
+    assert site.leases.release(second)
+    assert site.take(1, "c") == Lease(1, "c", 3)
+    assert site.leases.acquire(9, "a", "node", 60) is None, "there is no such shard"
+
+
+def test_of_many_who_ask_at_once_one_gets_it(site: Site) -> None:
+    got: list[Lease | None] = []
+    begin = threading.Barrier(8)
+
+    def ask(number: int) -> None:
+        begin.wait()
+        got.append(site.leases.acquire(2, f"owner-{number}", "node", 60))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([lease for lease in got if lease is not None]) == 1
+
+
+def test_who_has_lost_its_shard_writes_nothing_any_more(site: Site) -> None:
+    zombie = site.open(site.take(1, "a", ttl_s=0.1))
+    zombie.registry.upsert([Camera("c1", "rtsp://h/1", region="130102")])
+    zombie.write([record("c1", 1)])
+    time.sleep(0.2)
+    zombie.write([record("c1", 2)])  # the lease has ended, but nobody has taken the shard: no harm is done
+    owner = site.open(site.take(1, "b"))
+    assert refused(zombie, lambda: zombie.write([record("c1", 3)]))
+    assert refused(zombie, lambda: zombie.registry.upsert([Camera("c2", "rtsp://h/2")]))
+    assert refused(zombie, lambda: zombie.registry.remove(["c1"]))
+    assert refused(zombie, lambda: zombie.outbox.add([notice(1)]))
+    assert refused(zombie, lambda: zombie.committed("batch", []))
+    assert [logged.verdict.visit_id for logged in owner.history.of_camera("c1")] == [2, 1]
+    owner.write([record("c1", 4)])
+    assert [camera.camera_id for camera in zombie.registry.cameras()] == ["c1"], "it may read"
+
+
+def test_who_freezes_within_a_transaction_holds_up_nobody_for_long(site: Site) -> None:
+    lease = site.take(1, "a", ttl_s=0.1)
+    zombie = site.open(lease)
+    frozen, woken = threading.Event(), threading.Event()
+    outcome: list[BaseException] = []
+
+    def write(connection: sa.Connection) -> None:
+        connection.execute(sa.text("INSERT INTO patrol_about VALUES ('zombie', 'was here')"))
+        frozen.set()
+        woken.wait(20)
+
+    def freeze() -> None:
+        try:
+            zombie.write([], [write])
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=freeze)
+    thread.start()
+    assert frozen.wait(10)
+    began_s = time.monotonic()
+    taken = None
+    while taken is None and time.monotonic() < began_s + 15:
+        try:
+            taken = site.leases.acquire(1, "b", "node-2", 60)
+        except DatabaseUnavailableError:
+            continue  # the row is held: ask again
+    assert taken is not None
+    woken.set()
+    thread.join()
+    assert len(outcome) == 1, "what was open when the shard was taken over is not committed"
+    with site.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM patrol_about WHERE key = 'zombie'")) == 0
+
+
+def test_two_shards_write_at_once_and_each_is_read_in_its_order(site: Site) -> None:
+    """Each batch has new cameras and new thresholds, so that both assign short numbers all the time."""
+    stores = {number: site.open(site.take(number)) for number in (1, 2)}
+    failed: list[BaseException] = []
+
+    def patrol(number: int) -> None:
+        try:
+            for batch in range(25):
+                cameras = (f"{number}-{batch}", f"{number}-{batch + 1}", "both")
+                stores[number].write([record(name, 100 * batch + number, limit=float(batch)) for name in cameras])
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=patrol, args=(number,)) for number in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    for number, store in stores.items():
+        log = store.history.after(0, 1000)
+        assert len(log) == 75
+        assert [logged.seq for logged in log] == sorted({logged.seq for logged in log})
+        assert {shard_of(logged.seq) for logged in log} == {number}
+        assert store.history.last_seq() == log[-1].seq
+        assert [logged.verdict.thresholds["limit"] for logged in log] == [
+            batch for batch in range(25) for _ in range(3)
+        ]
+        later = store.history.after(log[40].seq, 1000)
+        assert [logged.seq for logged in later] == [logged.seq for logged in log[41:]]
+    with site.engine.connect() as connection:
+        for table, column in (("camera_nos", "camera_id"), ("terms", "body")):
+            numbers = connection.execute(sa.text(f"SELECT count(*), count(DISTINCT {column}) FROM {table}")).one()
+            assert numbers[0] == numbers[1] > 20
+    assert len(stores[1].history.of_camera("both", limit=1000)) == 50
+
+
+def test_a_cameras_verdicts_stay_in_order_when_it_changes_its_shard(site: Site) -> None:
+    high, low = site.open(site.take(2)), site.open(site.take(1))
+    for visit, store in enumerate((high, low, high, low), 1):
+        store.write([record("moved", visit)])
+    assert [logged.verdict.visit_id for logged in low.history.of_camera("moved")] == [4, 3, 2, 1]
+
+
+def test_a_clock_that_is_set_back_does_not_disturb_the_order(site: Site) -> None:
+    store = site.open(site.take(1))
+    ahead_us = int((time.time() + 3600) * 1_000_000)
+    store.write([record("c1", 1)])
+    with site.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE verdict_log SET seq = {ahead_us << SHARD_BITS | 1}"))
+    (written,) = store.write([record("c1", 2)])
+    assert written.seq > ahead_us << SHARD_BITS | 1
+    assert shard_of(written.seq) == 1
+
+
+def test_a_batch_whose_answer_was_lost_is_found_with_its_numbers(site: Site) -> None:
+    store, other = site.open(site.take(1)), site.open(site.take(2))
+    records = [record("c1", 1), record("c2", 2)]
+    written = store.write(records, batch_id="batch-1")
+    other.write([record("c3", 3)], batch_id="batch-2")
+    assert store.committed("batch-1", records) == written
+    assert store.committed("batch-2", records) is None
+
+
+def test_findings_of_two_shards_have_numbers_of_their_own(site: Site) -> None:
+    stores = [site.open(site.take(number)) for number in (1, 2)]
+    harness = LedgerHarness()
+    harness.observe(FaultKind.BLURRED)
+    event, finding = harness.log[0], harness.finding()
+    for store in stores:
+        for _ in range(2):
+            number = store.findings.next_id()
+            entry = LedgerEntry(replace(event, finding_id=number), replace(finding, finding_id=number), '{"of": 1}')
+            store.write([], [lambda connection, entry=entry, store=store: append(  # type: ignore[misc]
+                connection, [entry], store.findings.sequences)])  # fmt: skip
+    numbers = [[logged.event.finding_id for logged in store.findings.events_after(0)] for store in stores]
+    assert [[number & 1023 for number in own] for own in numbers] == [[1, 1], [2, 2]]
+    assert len({number for own in numbers for number in own}) == 4
+    assert all(number < 10_000 for own in numbers for number in own), "people read them"
+    routed = [store.outbox.route(lambda _: ["city"], AT_NS, 10, 100) for store in stores]
+    assert routed == [(2, 0), (2, 0)]
+    for store, own in zip(stores, numbers, strict=True):
+        (head,) = store.outbox.record_and_fetch((), ["city"])
+        assert head.notice.finding_id == own[0]
+        assert store.outbox.backlogs()["city"].waiting == 2
+
+
+def notice(number: int) -> Notice:
+    return Notice(0, "finding.opened", number, 1, AT_NS, "130102", "{}")
+
+
+def test_one_shard_at_a_time_sums_what_nobody_can_precede_any_more(site: Site) -> None:
+    stores = [site.open(site.take(number)) for number in (1, 2)]
+    for number, store in enumerate(stores, 1):
+        store.write([record(f"c{number}", number, at_ns=time.time_ns())])
+
+    def summed() -> int:
+        with site.engine.connect() as connection:
+            return int(connection.scalar(sa.text("SELECT count(*) FROM verdict_hours")) or 0)
+
+    for _ in range(8):
+        stores[0].maintenance.step(RecordSettings(), time.time_ns(), UTC)
+    assert summed() == 0, "a shard may still commit a number below these"
+    with site.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE verdict_log SET seq = seq - {120_000_000 << SHARD_BITS}"))
+    with write_transaction(site.engine) as busy:
+        busy.execute(sa.text(f"SELECT pg_advisory_xact_lock({0x7061_7472_6F6B})"))
+        for _ in range(8):
+            stores[0].maintenance.step(RecordSettings(), time.time_ns(), UTC)
+        assert summed() == 0
+    for _ in range(8):
+        for store in stores:
+            store.maintenance.step(RecordSettings(), time.time_ns(), UTC)
+    assert summed() == 2

@@ -1,0 +1,12 @@
+"""Takes back what later revisions of the schema added, to make a database of an earlier one."""
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+
+def undo_shards(connection: Connection) -> None:
+    """Make the tables as they were before revision 0012."""
+    for table in ("shards", "shard_counties"):
+        connection.execute(sa.text(f"DROP TABLE {table}"))
+    for table in ("outbox", "deliveries"):
+        connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN shard_no"))
