@@ -7,7 +7,6 @@ with Supervisor(settings) as supervisor:  # returns when all processes are ready
 import os
 import signal
 import subprocess
-import sys
 import threading
 from multiprocessing import connection
 from pathlib import Path
@@ -42,7 +41,7 @@ from engine.supervisor.child_stderr import ChildStderr
 from engine.supervisor.processes import Child, Running, end_reason, plan
 from engine.supervisor.restarts import WAIT_FIRST_NS, RestartCount
 from engine.supervisor.run_folder import RunFolder, remove_stale
-from engine.supervisor.spare import schedule_spare, take_place
+from engine.supervisor.spare import FIRST_AFTER_NS, is_whole, may_start, take_place
 from engine.supervisor.start_wait import CompileNews, StartWait
 from engine.supervisor.systemd import Systemd
 from engine.supervisor.watchdog import Watchdog, give_up
@@ -146,7 +145,7 @@ class Supervisor:
         try:
             for child in self._children:
                 if child.spare:
-                    child.start_at_ns = sys.maxsize  # once visits have begun
+                    child.start_at_ns = monotonic_ns() + FIRST_AFTER_NS
                 else:
                     self._start(child)
             while not self._stopping and self._failure is None:
@@ -163,7 +162,7 @@ class Supervisor:
         if since_ns := self._compile_news.turn(compiles, now_ns):
             logger().info(_COMPILES, seconds=round(seconds(since_ns)))
         for child in self._children:
-            if child.running is None and now_ns >= child.start_at_ns:
+            if child.running is None and now_ns >= child.start_at_ns and may_start(self._children, child):
                 self._replace_lost(child, now_ns)
         self._watchdog.check(self._children, self.settings, now_ns)
         if now_ns >= self._next_vitals_ns:
@@ -184,7 +183,8 @@ class Supervisor:
 
     def _wait_s(self, now_ns: int) -> float:
         """Return how long nothing has to be done, unless a process says something."""
-        starts_ns = [child.start_at_ns - now_ns for child in self._children if child.running is None]
+        waiting = (child for child in self._children if child.running is None and may_start(self._children, child))
+        starts_ns = [child.start_at_ns - now_ns for child in waiting]
         return min(_TURN_S_MAX, max(0.0, seconds(min(starts_ns, default=NS_PER_S))))
 
     def _send_vitals(self, now_ns: int) -> None:
@@ -235,7 +235,6 @@ class Supervisor:
             running.liveness.compiling(CompileStage(rest[0]))
         elif word == BEGUN:
             self._ready.set()
-            schedule_spare(self._children, monotonic_ns())
         elif word == RELOADED:
             self._store_settings(*rest)
         elif word == REPLACE:
@@ -247,7 +246,7 @@ class Supervisor:
 
     def _tell_whole(self) -> None:
         """Tell the hub, once all processes are ready, who they are."""
-        if all(child.ready or child.spare for child in self._children):
+        if is_whole(self._children):
             self._send_to_hub(GO)
             self._send_to_hub(RUNNING, {"supervisor": os.getpid(), **self.pids()})
 

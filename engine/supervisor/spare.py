@@ -11,15 +11,19 @@ from engine.runtime.control import TAKE
 from engine.runtime.log import logger
 from engine.supervisor.processes import Child
 
-START_AFTER_NS = 10 * NS_PER_S
-"""The spare starts so long after the engine, or after the one before it took a place: then they need the CPU more."""
+FIRST_AFTER_NS = 10 * NS_PER_S
+"""The spare starts so long after the engine, which needs the CPU more at first."""
+_NEXT_AFTER_NS = NS_PER_S
 
 
-def schedule_spare(children: Sequence[Child], now_ns: int) -> None:
-    """Have the spare started soon, if there is one and none runs."""
-    for child in children:
-        if child.spare and child.running is None:
-            child.start_at_ns = now_ns + START_AFTER_NS
+def may_start(children: Sequence[Child], child: Child) -> bool:
+    """Return whether a child that is due may start: a spare only once all that work are ready."""
+    return not child.spare or is_whole(children)
+
+
+def is_whole(children: Sequence[Child]) -> bool:
+    """Return whether all that work are ready."""
+    return all(child.ready or child.spare for child in children)
 
 
 def take_place(children: Sequence[Child], lost: Child, now_ns: int) -> bool:
@@ -30,6 +34,6 @@ def take_place(children: Sequence[Child], lost: Child, now_ns: int) -> bool:
         return False
     spare.running.send(TAKE)
     spare.spare, lost.spare = False, True
-    schedule_spare(children, now_ns)
+    lost.start_at_ns = now_ns + _NEXT_AFTER_NS
     logger().info("the spare worker takes a place", name=spare.alias, of=lost.alias)
     return True
