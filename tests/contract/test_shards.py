@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from engine.config.schema import RecordSettings
 from engine.model.camera import Camera
+from engine.model.kpi import CameraFacts, Counts, KpiChanges
 from engine.model.notice import Notice
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.database import DatabaseUnavailableError, connect, parse_url, write_transaction
@@ -221,6 +222,49 @@ def test_a_batch_whose_answer_was_lost_is_found_with_its_numbers(site: Site) -> 
     other.write([record("c3", 3)], batch_id="batch-2")
     assert store.committed("batch-1", records) == written
     assert store.committed("batch-2", records) is None
+
+
+def test_a_shard_loads_what_hangs_on_its_own_counties(site: Site) -> None:
+    first = site.open(site.take(1))
+    first.registry.upsert(
+        Camera(camera_id, f"rtsp://h/{camera_id}", region=region)
+        for camera_id, region in (("a", "130102"), ("b", "130104"), ("c", "130203"), ("d", "130299"))
+    )
+    first.write([record(camera_id, number) for number, camera_id in enumerate("abcd", 1)])
+    harness = LedgerHarness()
+    for camera_id, region in (("a", "130102"), ("c", "130203"), ("gone", "130203"), ("c", "130102")):
+        harness.observe(FaultKind.BLURRED, at=Camera(camera_id, "rtsp://h/1", region=region))
+        harness.observe(at=Camera(camera_id, "rtsp://h/1", region=region))
+    entries = [LedgerEntry(event, harness.finding(event.finding_id)) for event in harness.log]
+    first.write([], [lambda connection: append(connection, entries, first.findings.sequences)])
+    second = site.open(site.take(2))
+    loaded = [
+        (
+            [camera.camera_id for camera in store.registry.cameras()],
+            sorted(camera_id for camera_id, _, _ in store.latest()),
+            {finding.subject.camera_id for finding in store.findings.open_findings()},
+        )
+        for store in (first, second)
+    ]
+    assert loaded == [(["a", "b"], ["a", "b"], {"a"}), (["c"], ["c"], {"c", "gone"})]
+
+
+def test_a_day_that_one_shard_has_closed_is_still_under_way_for_another(site: Site) -> None:
+    first, second = site.open(site.take(1)), site.open(site.take(2))
+    first.registry.upsert(
+        Camera(camera_id, "rtsp://h/1", region=region) for camera_id, region in (("a", "130102"), ("c", "130203"))
+    )
+    facts = CameraFacts(True, True, True, True, True, True, 5, 6, 7, 8)
+    for store, camera_id in ((first, "a"), (second, "c")):
+        with write_transaction(site.engine) as connection:
+            store.kpis.write(connection, KpiChanges(cameras={(9, camera_id): facts}), 30, 30)
+    canteens = {(9, "130102"): {"s1": Counts(*range(len(Counts._fields)))}}
+    with write_transaction(site.engine) as connection:
+        first.kpis.write(connection, KpiChanges(canteens=canteens, closed=(9,)), 30, 30)
+    assert list(first.kpis.restore(9)) == []
+    assert list(second.kpis.restore(9)) == [(9, {"c": facts})]
+    with site.engine.connect() as connection:
+        assert connection.scalars(sa.text("SELECT camera_id FROM kpi_cameras")).all() == ["c"], "own rows are pruned"
 
 
 def test_findings_of_two_shards_have_numbers_of_their_own(site: Site) -> None:

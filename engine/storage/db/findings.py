@@ -43,8 +43,9 @@ from engine.storage.db.finding_queries import (
     within,
 )
 from engine.storage.db.finding_tables import finding_events, findings
+from engine.storage.db.shards.scope import EVERYTHING, Scope
 from engine.storage.db.shards.sequences import ALONE, Sequences
-from engine.storage.db.tables import latest, outbox
+from engine.storage.db.tables import cameras, latest, outbox
 
 _CHUNK_ROWS = 500
 _SUBJECT = ("camera_id", "cause_key", "site_id", "site_name", "region", "camera_name")
@@ -68,11 +69,13 @@ class LedgerEntry:
 class FindingStore:
     """The ledger of one database. Any thread may call; every call is its own transaction.
 
-    `sequences`: of a shard: `last_seq` and `events_after` are about the events that this shard has written.
+    `sequences`, `scope`: of a shard: `last_seq` and `events_after` are about the events that it has written; what the
+    ledger loads at a start is about its cameras.
     """
 
-    def __init__(self, engine: Engine, sequences: Sequences = ALONE) -> None:
+    def __init__(self, engine: Engine, sequences: Sequences = ALONE, scope: Scope = EVERYTHING) -> None:
         self._engine = engine
+        self._scope = scope
         self.sequences = sequences
         self._own = sequences.own(finding_events.c.seq)
 
@@ -130,7 +133,7 @@ class FindingStore:
 
     def open_findings(self) -> Iterator[Finding]:
         """Yield all findings that have not ended, by id; the ledger loads them at a start."""
-        query = sa.select(findings).where(findings.c.state.not_in(ENDED)).order_by(findings.c.finding_id)
+        query = sa.select(findings).where(findings.c.state.not_in(ENDED), self._held()).order_by(findings.c.finding_id)
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield _finding(row._mapping)
@@ -150,6 +153,7 @@ class FindingStore:
                 findings.c.state == FindingState.DISMISSED.value,
                 findings.c.changed_wall_ns >= since_wall_ns,
                 finding_events.c.role != "",
+                self._held(),
             )
             .order_by(findings.c.changed_wall_ns.desc(), findings.c.finding_id.desc())
             .limit(limit)
@@ -164,7 +168,8 @@ class FindingStore:
         Of the findings that have not ended, or of `finding_id` alone, whatever its state.
         """
         cites = sa.or_(finding_events.c.evidence != "", finding_events.c.photographs != "")
-        whose = findings.c.finding_id == finding_id if finding_id else findings.c.state.not_in(ENDED)
+        open_here = sa.and_(findings.c.state.not_in(ENDED), self._held())
+        whose = findings.c.finding_id == finding_id if finding_id else open_here
         query = (
             sa.select(finding_events.c.finding_id, finding_events.c.evidence, finding_events.c.photographs)
             .select_from(finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id))
@@ -211,6 +216,7 @@ class FindingStore:
                 findings.c.state.in_(ENDED),
                 latest.c.announced.in_((State.FAULT.value, State.OFFLINE.value)),
                 latest.c.since_wall_ns <= findings.c.changed_wall_ns,
+                self._held(),
             )
         )
         muted: dict[str, set[str]] = {}
@@ -218,6 +224,13 @@ class FindingStore:
             for row in connection.execute(query):
                 muted.setdefault(row.camera_id, set()).add(family_of_cause_key(row.cause_key))
         return muted
+
+    def _held(self) -> "sa.ColumnElement[bool]":
+        """Match the findings of a shard: by where their camera is now, or was, if it has left the registry."""
+        if self._scope.counties is None:
+            return sa.true()
+        region = sa.select(cameras.c.region).where(cameras.c.camera_id == findings.c.camera_id).scalar_subquery()
+        return self._scope.holds(sa.func.coalesce(region, findings.c.region))
 
     def requests(self, limit: int) -> list[tuple[tuple[str, str], FindingCommand]]:
         """Return the latest commands with their caller and request id, oldest first."""

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.model.camera import KeyPoint
 from engine.model.kpi import CameraFacts, CameraPlace, Counts, KpiChanges, RegionCounts
 from engine.storage.db.database import upsert
+from engine.storage.db.shards.scope import EVERYTHING, Scope
 from engine.storage.db.tables import cameras, kpi_cameras, kpi_canteens, kpi_counties, kpi_hours
 
 Transaction = Connection
@@ -31,10 +32,12 @@ _CODE_DIGITS = 6
 
 
 class Kpis:
-    """The KPIs of one database. Any thread may read; `write` belongs in the writer's transaction."""
+    """The KPIs of one database. Any thread may read; `write` belongs in the writer's transaction. `scope`: what a shard
+    restores and prunes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, scope: Scope = EVERYTHING) -> None:
         self._engine = engine
+        self._scope = scope
         self._pruned = False
 
     def write(self, transaction: Transaction, changes: KpiChanges, keep_days: int, keep_hours_days: int) -> None:
@@ -72,13 +75,12 @@ class Kpis:
 
     def restore(self, today: int) -> Iterator[tuple[int, dict[str, CameraFacts]]]:
         """Yield the days that were under way at the last stop, oldest first, each with its facts by camera id."""
-        closed = sa.select(kpi_canteens.c.day).distinct()
-        days = sa.select(kpi_cameras.c.day).distinct().where(kpi_cameras.c.day <= today)
+        closed = self._closed_days()
+        open_until = sa.and_(kpi_cameras.c.day <= today, kpi_cameras.c.day.not_in(closed), self._held())
+        days = sa.select(kpi_cameras.c.day).distinct().where(open_until).order_by(kpi_cameras.c.day)
         with self._engine.connect() as connection:
-            for day in connection.scalars(
-                days.where(kpi_cameras.c.day.not_in(closed)).order_by(kpi_cameras.c.day)
-            ).all():
-                rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day))
+            for day in connection.scalars(days).all():
+                rows = connection.execute(sa.select(*_FACTS).where(kpi_cameras.c.day == day, self._held()))
                 yield day, _facts(rows)
 
     def span(self) -> tuple[date, date] | None:
@@ -189,11 +191,21 @@ class Kpis:
                     names[site_id or f"{region}/{site_name}"] = site_name
         return names
 
+    def _closed_days(self) -> "sa.Select[tuple[int]]":
+        return sa.select(kpi_canteens.c.day).distinct().where(self._scope.holds(kpi_canteens.c.county))
+
+    def _held(self) -> "sa.ColumnElement[bool]":
+        """Match the cameras of a shard, and those that have left the registry."""
+        if self._scope.counties is None:
+            return sa.true()
+        others = sa.select(cameras.c.camera_id).where(~self._scope.holds(cameras.c.region))
+        return kpi_cameras.c.camera_id.not_in(others)
+
     def _prune_closed_days(self, connection: Connection) -> bool:
         """Delete some rows of closed days' cameras; return True when none is left."""
-        closed = sa.select(kpi_canteens.c.day).distinct()
         key = (kpi_cameras.c.day, kpi_cameras.c.camera_id)
-        rows = connection.execute(sa.select(*key).where(kpi_cameras.c.day.in_(closed)).limit(PRUNE_ROWS)).all()
+        of_closed = kpi_cameras.c.day.in_(self._closed_days())
+        rows = connection.execute(sa.select(*key).where(of_closed, self._held()).limit(PRUNE_ROWS)).all()
         for begin in range(0, len(rows), _CHUNK_ROWS):
             chunk = [tuple(row) for row in rows[begin : begin + _CHUNK_ROWS]]
             connection.execute(sa.delete(kpi_cameras).where(sa.tuple_(*key).in_(chunk)))

@@ -16,6 +16,7 @@ from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning
 from engine.storage.db.passwords import sealed_urls
 from engine.storage.db.passwords.sealer import Sealer, StoredUrl
+from engine.storage.db.shards.scope import EVERYTHING, Scope
 from engine.storage.db.tables import cameras, latest, measurements
 
 _CHUNK_ROWS = 500
@@ -31,16 +32,18 @@ _VERDICT = (latest.c.at_wall_ns.label("visited_wall_ns"), latest.c.shape_no, lat
 
 
 class CameraRegistry:
-    """The registry of one database. Any thread may call; every call is its own transaction."""
+    """The registry of one database. Any thread may call; every call is its own transaction. `scope`: what `cameras`
+    yields."""
 
-    def __init__(self, engine: Engine, interning: Interning, sealer: Sealer) -> None:
+    def __init__(self, engine: Engine, interning: Interning, sealer: Sealer, scope: Scope = EVERYTHING) -> None:
         self._engine = engine
+        self._scope = scope
         self._interning = interning
         self._sealer = sealer
 
     def cameras(self) -> Iterator[Camera]:
-        """Yield all cameras, ordered by id."""
-        query = sa.select(*_CAMERA).order_by(cameras.c.camera_id)
+        """Yield all cameras, those of a shard if it is one, ordered by id."""
+        query = sa.select(*_CAMERA).where(self._scope.holds(cameras.c.region)).order_by(cameras.c.camera_id)
         with self._engine.connect() as connection:
             yield from map(self._camera, connection.execution_options(yield_per=_CHUNK_ROWS).execute(query))
 

@@ -38,6 +38,7 @@ from engine.storage.db.registry import CameraRegistry
 from engine.storage.db.schema import prepare, require_existing, require_no_orphan
 from engine.storage.db.shards.fence import FENCED_SESSION, Fence
 from engine.storage.db.shards.leases import Lease
+from engine.storage.db.shards.scope import EVERYTHING, Scope, scope_of
 from engine.storage.db.shards.sequences import ALONE, Sequences
 from engine.storage.db.spot_checks import SpotChecks
 from engine.storage.db.tables import cameras, latest, measurements, patrol_metadata, verdict_log
@@ -88,26 +89,32 @@ class Store:
     """
 
     def __init__(
-        self, engine: Engine, created: str = "", keys: KeySource | None = None, fence: Fence | None = None
+        self,
+        engine: Engine,
+        created: str = "",
+        keys: KeySource | None = None,
+        fence: Fence | None = None,
+        scope: Scope = EVERYTHING,
     ) -> None:
         self._engine = engine
         self.created = created
         self._fence = fence
+        self._scope = scope
         self._sequences = ALONE if fence is None else Sequences(fence.lease.shard_no)
         self._last_batch_key = f"{_LAST_BATCH_KEY}.{self._sequences.shard_no}" if fence else _LAST_BATCH_KEY
         self._sealer = Sealer(keys or source_beside(engine.url))
         self._interning = Interning(shared=fence is not None)
         self._writer_lock = WriterLock(engine, needed=fence is None)
         self.transaction_hooks: list[TransactionHook] = []
-        self.registry = CameraRegistry(engine, self._interning, self._sealer)
+        self.registry = CameraRegistry(engine, self._interning, self._sealer, scope)
         self.history = VerdictHistory(engine, self._interning, self._sequences)
-        self.findings = FindingStore(engine, self._sequences)
+        self.findings = FindingStore(engine, self._sequences, scope)
         self.spot_checks = SpotChecks(engine)
         self.access = Access(engine)
         self.pauses = Pauses(engine)
         self.canteens = Canteens(engine)
         self.outbox = Outbox(engine, self._sequences.shard_no)
-        self.kpis = Kpis(engine)
+        self.kpis = Kpis(engine, scope)
         self.maintenance = Maintenance(self._writer_lock, self._interning, self._sequences)
 
     @classmethod
@@ -137,7 +144,8 @@ class Store:
 
     @classmethod
     def open_shard(cls, url: str, lease: Lease, keys: KeySource | None = None) -> Self:
-        """Open a PostgreSQL database as the owner of a shard; every transaction that writes is fenced by the lease.
+        """Open a PostgreSQL database as the owner of a shard; every transaction that writes is fenced by the lease, and
+        what is loaded at a start is about the counties that the shard has now.
 
         Raises NoDatabaseError if there is none, StoreError if it cannot be used.
         """
@@ -150,7 +158,7 @@ class Store:
             raise unusable_error(parsed, error) from error
         fence = Fence(lease)
         fence.guard(engine)
-        return cls(engine, "", keys, fence)
+        return cls(engine, "", keys, fence, scope_of(engine, lease.shard_no))
 
     @property
     def writes_fenced(self) -> int:
@@ -208,6 +216,9 @@ class Store:
     def latest(self) -> Iterator[tuple[str, PackedVerdict, bytes]]:
         """Yield the id, latest verdict (packed, as stored) and judge state of each camera that was visited."""
         query = sa.select(latest.c.camera_id, latest.c.at_wall_ns, latest.c.shape_no, latest.c.body, latest.c.history)
+        if self._scope.counties is not None:
+            query = query.join(cameras, cameras.c.camera_id == latest.c.camera_id)
+            query = query.where(self._scope.holds(cameras.c.region))
         with self._engine.connect() as connection:
             rows = connection.execution_options(yield_per=_CHUNK_ROWS).execute(query)
             for camera_id, at_wall_ns, shape_no, body, judge_state in rows:
