@@ -127,11 +127,14 @@ class KpiService:
             return self._counts.drain_late_count()
 
     async def table(self, query: KpiQuery) -> KpiTable:
-        """Return KPIs from what is written; canteens of a day that is not over yet, from memory.
+        """Return KPIs from what is written; canteens of a day that is not over yet, from memory. A shard reads all from
+        the database: others write there too.
 
         Raises ValueError for a page token that is not of this list.
         """
         recent = self._recent
+        if self._record.of_shard:
+            return await asyncio.to_thread(kpi_table, self._record, query)
         span = _span(recent, query.from_day, query.to_day)
         if query.each_hour:
             return await asyncio.to_thread(hour_table, self._record, query, span)
@@ -143,7 +146,7 @@ class KpiService:
         """Return a league table from what is written."""
         recent = self._recent
         span = _with_before(_span(recent, query.from_day, query.to_day))
-        if query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
+        if self._record.of_shard or query.by == KpiBy.CANTEEN or not (span is None or recent.covers(*span)):
             return await asyncio.to_thread(league_table, self._record, query)
         return await asyncio.to_thread(_league, partial(region_table, recent), query)
 

@@ -40,6 +40,11 @@ class Kpis:
         self._scope = scope
         self._pruned = False
 
+    @property
+    def of_shard(self) -> bool:
+        """Whether other shards count in the same database."""
+        return self._scope.counties is not None
+
     def write(self, transaction: Transaction, changes: KpiChanges, keep_days: int, keep_hours_days: int) -> None:
         """Write what has changed; keep the last `keep_days` days of counties and canteens, and of hours the last
         `keep_hours_days` days."""
@@ -152,14 +157,21 @@ class Kpis:
     def under_way(
         self, first: date, last: date, region_prefix: str = ""
     ) -> Iterator[tuple[int, dict[str, CameraPlace], dict[str, CameraFacts]]]:
-        """Yield the days that are not closed, with places as the registry has them now, and facts, by camera id."""
-        counted = sa.select(kpi_counties.c.day).distinct().where(*_within(kpi_counties, first, last, ""))
-        closed = sa.select(kpi_canteens.c.day).distinct()
+        """Yield the days that are not closed, with places as the registry has them now, and facts, by camera id; only
+        cameras of the counties whose day is not closed."""
+        closed = sa.exists().where(
+            kpi_canteens.c.day == kpi_counties.c.day, kpi_canteens.c.county == kpi_counties.c.county
+        )
+        still_open = sa.select(kpi_counties.c.day, kpi_counties.c.county).where(
+            *_counted(first, last, region_prefix), ~closed
+        )
         columns = ("camera_id", "region", "site_id", "site_name", "key_point", "required", "enabled")
         in_region = _in_region(cameras.c.region, region_prefix)
         with self._engine.connect() as connection:
-            days = connection.scalars(counted.where(kpi_counties.c.day.not_in(closed))).all()
-            if not days:
+            open_counties: dict[int, set[str]] = {}
+            for day, county in connection.execute(still_open):
+                open_counties.setdefault(day, set()).add(county)
+            if not open_counties:
                 return
             places: dict[str, CameraPlace] = {}
             for camera_id, *row in connection.execute(
@@ -174,11 +186,13 @@ class Kpis:
                     required=required,
                     enabled=enabled,
                 )
-            for day in sorted(days):
+            for day, counties in sorted(open_counties.items()):
                 query = sa.select(*_FACTS).where(kpi_cameras.c.day == day)
                 if region_prefix:
                     query = query.where(kpi_cameras.c.camera_id.in_(sa.select(cameras.c.camera_id).where(in_region)))
-                yield day, places, _facts(connection.execute(query))
+                here = {camera_id: place for camera_id, place in places.items() if place.county in counties}
+                facts = _facts(connection.execute(query))
+                yield day, here, {camera_id: facts[camera_id] for camera_id in facts if camera_id in here}
 
     def names(self, region_prefix: str = "") -> dict[str, str]:
         """Return the names of canteens by id, as the registry has them now; of several names the first in order."""
