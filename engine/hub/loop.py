@@ -9,6 +9,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.hub.keyframes.gateways import Gateways
 from engine.hub.reloads import Reloads
+from engine.hub.shard_lease import ShardLease
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason
@@ -49,7 +50,11 @@ class Sockets:
 
 
 class HubLoop:
-    """Waits and dispatches. `on_begin` is called once, when visits begin. `refusals`: for the audit log."""
+    """Waits and dispatches.
+
+    `on_begin` is called once, when visits begin. `refusals`: for the audit log. `lease`: of the hub's shard; None for
+    an engine alone.
+    """
 
     def __init__(
         self,
@@ -59,8 +64,10 @@ class HubLoop:
         metrics: Metrics,
         on_begin: Callable[[], None],
         refusals: Refusals,
+        lease: ShardLease | None = None,
     ) -> None:
         self._refusals = refusals
+        self._lease = lease
         self._sockets = sockets
         self._state = state
         self._gateways = gateways
@@ -73,7 +80,8 @@ class HubLoop:
         self._may_begin = self._begun = self._stopping = False
 
     def run(self) -> None:
-        """Run until the supervisor says STOP. Raises AssertionError if orders, keyframes or findings do not add up."""
+        """Run until the supervisor says STOP. Raises AssertionError if orders, keyframes or findings do not add up,
+        LeaseLostError if another process may have the shard."""
         self._poller.watch("feed", self._sockets.feed)
         self._poller.watch("work", self._sockets.work)
         self._poller.watch("control", self._sockets.control.descriptor)
@@ -91,6 +99,8 @@ class HubLoop:
         state, pipeline = self._state, self._state.pipeline
         self._sockets.control.beat()
         readable = self._poller.wait(self._wait_ms())
+        if self._lease is not None:
+            self._lease.require()
         now_ns = monotonic_ns()
         if "control" in readable:
             self._receive_control()

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.errors import PatrolError
-from engine.hub.composition.hub import compose
-from engine.runtime.control import FAILED, Control
+from engine.hub.composition.hub import Hub, compose
+from engine.hub.shard_lease import LeaseLostError
+from engine.model.shard import ShardTask
+from engine.runtime.control import EXIT_LEASE_LOST, FAILED, Control
 from engine.runtime.log import logger, sum_reports
 
 EXIT_CANNOT_RUN = 2
@@ -32,20 +35,29 @@ def run(
     *,
     again: bool = False,
     restarts: Sequence[tuple[str, str, int]] = (),
+    shard: ShardTask | None = None,
 ) -> int:
     """Run until STOP; returns the exit code. The supervisor is told why a start is impossible.
 
     `again`: an earlier hub of this supervisor ran, so that a database that is missing was lost, and none is created.
-    `restarts`: how many processes were replaced so far, by kind and reason.
+    `restarts`: how many processes were replaced so far, by kind and reason. `shard`: None for an engine alone.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.disable()  # until everything is loaded: the collector would walk it again and again as it grows
     try:
         with contextlib.ExitStack() as stack:
             hub = compose(
-                settings, calendar, Path(run_dir), control, _start_collector, stack, again=again, restarts=restarts
+                settings,
+                calendar,
+                Path(run_dir),
+                control,
+                _start_collector,
+                stack,
+                again=again,
+                restarts=restarts,
+                shard=shard,
             )
-            hub.loop.run()
+            _run_loop(hub)
             hub.readiness.serving = False
             hub.grpc.set_ready(False)
             if not hub.writer.flush(_FLUSH_S):
@@ -56,6 +68,16 @@ def run(
         control.send(FAILED, error.code, str(error))
         return EXIT_CANNOT_RUN
     return 0
+
+
+def _run_loop(hub: Hub) -> None:
+    """Run the hub's loop until STOP. One that has lost its shard ends on the spot: while it closed what it has, its
+    feeders would go on with visits that are another process's now."""
+    try:
+        hub.loop.run()
+    except LeaseLostError as error:
+        logger().error("the shard is lost, ending at once", detail=str(error))
+        os._exit(EXIT_LEASE_LOST)
 
 
 def _start_collector() -> None:

@@ -49,6 +49,8 @@ OWN_SOCKET = "grpc"
 """In the folder of the engine's sockets: where the hub answers calls of the HTTP gateway."""
 TOO_COSTLY = "too_costly"
 """Reason in LOST: the picture that the worker had under way spent its budget of CPU time."""
+EXIT_LEASE_LOST = 4
+"""Exit code of a hub whose shard another process has, or may have soon."""
 EXIT_RECYCLE = 3
 """Exit code of a feeder or demuxer that asks to be replaced: it has too many stuck threads, or may not read a file."""
 

@@ -16,12 +16,14 @@ from typing import Any, Self
 from engine.clock import NS_PER_S, monotonic_ns, ns, seconds
 from engine.config.calendar import load_calendar
 from engine.config.schema import Settings
-from engine.errors import ConfigError, ListenError, PatrolError, StoreError
+from engine.errors import ConfigError, ListenError, PatrolError, StateError, StoreError
+from engine.model.shard import ShardTask
 from engine.runtime.compile_stage import CompileStage
 from engine.runtime.confinement import missing, require
 from engine.runtime.control import (
     BEGUN,
     COMPILING,
+    EXIT_LEASE_LOST,
     FAILED,
     GO,
     HANDSHAKES,
@@ -60,10 +62,13 @@ class Supervisor:
     """All processes of one patrol. A thread of its own starts and watches them, so that they die with it.
 
     Raises ConfigError if the calendar cannot be used, or the kernel cannot confine what has to be. The calendar is read
-    here and not in the hub, so that a file that breaks later cannot keep a hub from being restarted.
+    here and not in the hub, so that a file that breaks later cannot keep a hub from being restarted. `shard`: the shard
+    to run, None for an engine alone; a supervisor whose hub has lost it gives up.
     """
 
-    def __init__(self, settings: Settings, cancel: threading.Event | None = None) -> None:
+    def __init__(
+        self, settings: Settings, cancel: threading.Event | None = None, shard: ShardTask | None = None
+    ) -> None:
         self._cancel = cancel or threading.Event()
         self.settings = settings
         _examine_confinement(settings)
@@ -71,7 +76,7 @@ class Supervisor:
         for folder in remove_stale():
             logger().info("removed the folder of a supervisor that was killed", folder=str(folder))
         self._run_folder = RunFolder()
-        self._children = plan(settings, calendar, self._run_folder.path)
+        self._children = plan(settings, calendar, self._run_folder.path, shard)
         self._stderr = ChildStderr()
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
@@ -282,6 +287,8 @@ class Supervisor:
                     other.running.process.kill()
                     _reap(other, other.running)
                     self._schedule_restart(other, other.running, "hub_lost")
+            if code == EXIT_LEASE_LOST:
+                self._failure = StateError("the shard is another process's now, or may be soon; the log says why")
             return
         if child.role != "web" and not child.spare:
             self._send_to_hub(LOST, child.role, child.alias, reason)

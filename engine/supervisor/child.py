@@ -72,6 +72,7 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         judge.warm_up(control.compiling)
         from engine.config.calendar import Calendar
         from engine.hub import process
+        from engine.model.shard import ShardTask
 
         return process.run(
             settings,
@@ -80,6 +81,7 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
             control,
             again=task["again"],
             restarts=[tuple(row) for row in task["restarts"]],
+            shard=ShardTask(**task["shard"]) if task["shard"] else None,
         )
     if role == "feeder":
         from engine.feed import feeder

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from engine.clock import monotonic_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
+from engine.model.shard import ShardTask
 from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET, TOO_COSTLY
 from engine.runtime.heartbeat import HeartbeatRecord
 from engine.supervisor.child import child_command
@@ -124,8 +125,8 @@ class Child:
         ours.send(json.dumps({**self.task, "spare": self.spare, "heartbeat": heartbeat.descriptor}))
 
 
-def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
-    """Return all processes that these settings ask for, the hub first."""
+def plan(settings: Settings, calendar: Calendar, run_dir: Path, shard: ShardTask | None = None) -> list[Child]:
+    """Return all processes that these settings ask for, the hub first. `shard`: None for an engine alone."""
     feed = settings.feed
     common: dict[str, Any] = {
         "parent_pid": os.getpid(),
@@ -137,8 +138,15 @@ def plan(settings: Settings, calendar: Calendar, run_dir: Path) -> list[Child]:
     work_task = {**common, "address": f"ipc://{run_dir}/work", "credit": settings.worker.credit}
     web_task = {**common, "address": f"unix:{run_dir}/{OWN_SOCKET}"}
     workers = settings.worker.count or os.cpu_count() or 1
+    hub_task = {
+        **common,
+        "calendar": calendar.model_dump(mode="json"),
+        "restarts": [],
+        "again": False,
+        "shard": None if shard is None else asdict(shard),
+    }
     children = [
-        Child("hub", "hub", {**common, "calendar": calendar.model_dump(mode="json"), "restarts": [], "again": False}),
+        Child("hub", "hub", hub_task),
         *(Child("worker", f"worker-{n}", work_task, n == workers) for n in range(workers + settings.worker.spare)),
         *(Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
         *(Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),

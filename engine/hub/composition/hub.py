@@ -24,7 +24,7 @@ from engine.hub.composition.parts import (
     watch_readiness,
 )
 from engine.hub.composition.status_listener import serve_status
-from engine.hub.composition.storage import open_storage
+from engine.hub.composition.storage import open_storage, take_lease
 from engine.hub.configuration import Configuration
 from engine.hub.keyframes.gateways import Gateways
 from engine.hub.keyframes.judging import Judge
@@ -44,6 +44,7 @@ from engine.hub.visiting.visit_traces import VisitTraces
 from engine.hub.visiting.visits import Visits
 from engine.interchange.regions import hebei
 from engine.metrics import Metrics
+from engine.model.shard import ShardTask
 from engine.redact import redact_url
 from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.control import OWN_SOCKET, RELOADED, Control
@@ -82,11 +83,13 @@ def compose(
     *,
     again: bool = False,
     restarts: Sequence[tuple[str, str, int]] = (),
+    shard: ShardTask | None = None,
 ) -> Hub:
     """Build the hub, open its listeners, and tell the supervisor that it is ready.
 
     What is opened is closed with `stack`, the last first. `on_begin` is called in the hub's thread when visits begin.
-    `again` and `restarts`: as of engine.hub.process.run. Raises ConfigError, ListenError or StoreError.
+    `again`, `restarts`, `shard`: as of engine.hub.process.run. Raises ConfigError, ListenError, StoreError, or
+    LeaseLostError if it is stopped while another process has the shard.
     """
     metrics = Metrics(version=__version__)
     metrics.vitals.restarts(restarts)
@@ -95,7 +98,8 @@ def compose(
     refusals = Refusals()
     connections = ConnectionLimit(connections_within(settings.intake.connections_max, share=4))
     sockets, keys, intake_address = open_sockets(settings, run_dir, control, connections, stack)
-    storage = open_storage(settings, calendar, metrics, stack, create=not again)
+    lease = None if shard is None else take_lease(settings, shard, control, stack)
+    storage = open_storage(settings, calendar, metrics, stack, create=not again, lease=lease)
     memory = load_memory(storage.store, settings.ledger)
     calls = ThreadCalls()
     stories = Stories()
@@ -127,10 +131,13 @@ def compose(
     grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, readiness.unready, refusals, emit_call)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration)
-    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals)
+    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
-    control.ready(grpc=grpc.start(), intake=intake_address, metrics=status_address)
+    address = grpc.start()
+    if lease is not None:
+        lease.publish(address)
+    control.ready(grpc=address, intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
 

@@ -9,7 +9,10 @@ from engine.clock import wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import RecordSettings, Settings
 from engine.hub.keyframes.pipeline import Storage
+from engine.hub.shard_lease import ShardLease
 from engine.metrics import Metrics
+from engine.model.shard import ShardTask
+from engine.runtime.control import Control
 from engine.runtime.log import logger
 from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.passwords.keys import KeyUnavailableError, source_of
@@ -21,16 +24,42 @@ from engine.storage.private_files import tighten
 from engine.storage.writer.writer import Writer
 
 
+def take_lease(settings: Settings, shard: ShardTask, control: Control, stack: contextlib.ExitStack) -> ShardLease:
+    """Take the lease of the hub's shard and renew it; it is given back with `stack`, once all is written.
+
+    Raises LeaseLostError if the supervisor says stop while another process has it.
+    """
+
+    def waits() -> bool:
+        control.beat()
+        return not control.stop_requested()
+
+    lease = ShardLease.take(settings.record.url, shard, waits)
+    lease.start()
+    stack.callback(lease.close)
+    return lease
+
+
 def open_storage(
-    settings: Settings, calendar: Calendar, metrics: Metrics, stack: contextlib.ExitStack, *, create: bool
+    settings: Settings,
+    calendar: Calendar,
+    metrics: Metrics,
+    stack: contextlib.ExitStack,
+    *,
+    create: bool,
+    lease: ShardLease | None = None,
 ) -> Storage:
-    """Open all of it; it is closed with `stack`. `create`: make the database if there is none.
+    """Open all of it; it is closed with `stack`. `create`: make the database if there is none. `lease`: of the shard
+    that this hub runs; None for an engine alone.
 
     Raises StoreError if the database cannot be used, or another engine runs on it.
     """
     record = settings.record
     keys = source_of(record)
-    store = Store.open(record.url, keys) if create else Store.open_existing(record.url, keys)
+    if lease is not None:
+        store = Store.open_shard(record.url, lease.lease, keys)
+    else:
+        store = Store.open(record.url, keys) if create else Store.open_existing(record.url, keys)
     stack.callback(store.close)
     if store.created:
         logger().info("the database is new", database=store.created)
