@@ -16,7 +16,7 @@ from engine.scheduler.deterministic_random import seed_of, uniform
 from engine.scheduler.events import CameraPlan
 from engine.simulation.world import World
 
-CAMERAS_MAX = 1_000_000
+CAMERAS_MAX = 2_000_000
 _CAMERAS_PER_PROVINCE, _UPLINKS_PER_PROVINCE, _COUNTIES_PER_PROVINCE = 131_072, 40_000, 170
 _CAMERAS_PER_CANTEEN = 8
 _COUNTIES_PER_PLATFORM = 5
@@ -60,8 +60,8 @@ class Fleet:
 
 
 def generate_fleet(count: int, world: World, settings: SchedulerSettings, seed: int) -> Fleet:
-    """Generate the first `count` cameras of a province of 131,072 with 40,000 recorders, 34 platforms and 170 counties.
-    Raises ConfigError if the count is out of range.
+    """Generate `count` cameras in the proportions of a province, which has 40,000 recorders, 34 platforms and 170
+    counties for 131,072 cameras; more are several provinces. Raises ConfigError if the count is out of range.
     """
     if not 1 <= count <= CAMERAS_MAX:
         raise ConfigError(f"--cameras {count}: allowed: 1 to {CAMERAS_MAX:,}")
@@ -79,7 +79,7 @@ def fleet_from_registry(cameras: Sequence[Camera], world: World, settings: Sched
 
 def _province(count: int, world: World, seed: int) -> Iterator[CameraPlan]:
     canteens = -(-count // _CAMERAS_PER_CANTEEN)
-    counties = max(1, min(_COUNTIES_PER_PROVINCE, round(_COUNTIES_PER_PROVINCE * count / _CAMERAS_PER_PROVINCE)))
+    counties = max(1, round(_COUNTIES_PER_PROVINCE * count / _CAMERAS_PER_PROVINCE))
     hours = _Shares([pattern.share for pattern in world.hours])
     for number, key_point in enumerate(islice(cycle(_KEY_POINTS), count)):
         canteen = number // _CAMERAS_PER_CANTEEN
@@ -88,7 +88,7 @@ def _province(count: int, world: World, seed: int) -> Iterator[CameraPlan]:
         pattern = hours.draw(uniform(seed_of(seed, f"canteen {canteen}"), _HOURS_DRAW))
         yield CameraPlan(
             camera_id=f"{region}0011132{number:07d}",
-            uplink=f"recorder-{number * _UPLINKS_PER_PROVINCE // _CAMERAS_PER_PROVINCE}",
+            uplink=f"recorder-{number * _UPLINKS_PER_PROVINCE // _CAMERAS_PER_PROVINCE}-{region}",
             host=f"platform-{county // _COUNTIES_PER_PLATFORM}",
             county=region,
             site_id=f"canteen-{canteen}",

@@ -102,6 +102,13 @@ class Oracle:
         else:
             self._break(f"visit {visit_id} expired, and had ended before")
 
+    def engine_lost(self) -> None:
+        """Forget the visits in flight: the engine is lost with its connections, and another one counts anew."""
+        self.flights.clear()
+        for column in (self._uplinks, self._hosts):
+            column[:] = array(column.typecode, bytes(column.itemsize * len(column)))
+        self.ended = self.expired = 0
+
     def check_scheduler(self, scheduler: Scheduler, now_ns: int) -> None:
         """Check the scheduler's own invariants, and its counts against those of the oracle."""
         try:

@@ -67,12 +67,18 @@ class Scenario:
 class Simulation:
     """One run of a scenario. `scheduler`, `oracle`, `timeline` and the totals have the results."""
 
-    def __init__(self, scenario: Scenario, on_progress: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        on_progress: Callable[[int], None] = lambda _: None,
+        machine: Machine | None = None,
+    ) -> None:
+        """`machine`: one that other simulations use too; None: one of its own, of the scenario's cores."""
         self.scenario = scenario
         settings, fleet, world = scenario.settings, scenario.fleet, scenario.world
         self.scheduler = Scheduler(settings.scheduler, scenario.calendar, wall_offset_ns=scenario.wall_ns)
         self.camera_model = CameraModel(fleet, world, scenario.faults, settings.feed, scenario.span_ns, scenario.seed)
-        self.machine = Machine(settings, world, scenario.cores)
+        self.machine = machine or Machine(settings, world, scenario.cores)
         self.bottlenecks, is_crowded = find_bottlenecks(fleet, settings.scheduler, world)
         self.oracle = Oracle(fleet, settings.scheduler, is_crowded)
         self.recovery = Recovery(fleet, self.camera_model, self.oracle.last_keyframe, settings.scheduler)
@@ -112,6 +118,25 @@ class Simulation:
         self.oracle.check(self.scheduler, self.camera_model, span_ns)
         self.recovery.update(self.oracle.kitchen_works, span_ns)
         self.timeline.end_row(span_ns)
+
+    def stop(self, now_ns: int) -> None:
+        """Lose the engine: its visits end without an answer, and nothing happens before `resume`."""
+        self._pending.clear()
+        self._kbit = 0.0
+        self.oracle.engine_lost()
+        self.timeline.end_row(now_ns)
+        self.timeline.begin_row(now_ns)
+
+    def resume(self, machine: Machine, now_ns: int) -> None:
+        """Go on with another engine, which knows the cameras, and not when they were visited."""
+        settings = self.scenario.settings
+        self.machine = machine
+        self.scheduler = Scheduler(settings.scheduler, self.scenario.calendar, wall_offset_ns=self.scenario.wall_ns)
+        self.timeline.restart(self.scheduler, machine, now_ns)
+        self._allowed = -1
+        self._next_check_ns = (now_ns // CHECK_INTERVAL_NS + 1) * CHECK_INTERVAL_NS
+        self._update_capacity(now_ns)
+        self._handle(CamerasUpserted(self.scenario.fleet.plans), now_ns)
 
     def advance(self, until_ns: int) -> None:
         """Run all that happens before this moment."""

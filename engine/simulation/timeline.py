@@ -59,6 +59,13 @@ class Timeline:
         self.row = Row(seconds(now_ns), demand_per_s=sum(self._scheduler.timing.demand_per_s(now_ns)))
         self.row_lags = [LagHistogram() for _ in CLASSES]
 
+    def restart(self, scheduler: Scheduler, machine: Machine, now_ns: int) -> None:
+        """Go on with another engine; begin a row."""
+        self._scheduler, self._machine = scheduler, machine
+        self._cpu_done_ns = machine.done_ns(now_ns)
+        self._periods_due, self._periods_kept = [0.0] * len(CLASSES), [0] * len(CLASSES)
+        self.begin_row(now_ns)
+
     def end_first_round(self, now_ns: int) -> None:
         """End the first round: every camera was visited, or had its chance; begin a new row."""
         self.end_row(now_ns)

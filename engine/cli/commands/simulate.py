@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.cli import exit_codes
+from engine.cli.commands.simulate_cluster import simulate_cluster
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.cli.output_files import check_output
 from engine.clock import NS_PER_S, ns
@@ -52,6 +53,13 @@ def simulate(
     against: Annotated[
         Path | None, typer.Option(help="Second configuration to simulate and show beside the first.")
     ] = None,
+    nodes: Annotated[
+        int, typer.Option(min=0, max=200, help="Machines of --cores cores each that share the cameras; 0: one engine.")
+    ] = 0,
+    lose_node: Annotated[
+        list[str] | None,
+        typer.Option(help="With --nodes: lose a machine at a time, as node-2@3h or node-2@90m; may be repeated."),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="Picture to write (.png, .svg, .pdf): load, connections, lag and coverage over time."),
@@ -69,6 +77,8 @@ def simulate(
 
     if cameras is not None and registry is not None:
         raise ConfigError("--cameras and --registry: give one of them")
+    if (lose_node and not nodes) or (nodes and against is not None):
+        raise ConfigError("--lose-node goes with --nodes, and --against does not")
     if plot is not None:
         from engine.simulation.plot import ENDINGS
 
@@ -79,6 +89,11 @@ def simulate(
         plans.append((against.name, load(against)))
     # By default the garbage collector would scan a hundred thousand plans again and again, for nothing.
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
+    if nodes:
+        settings = plans[0][1]
+        fleet = _fleet(settings, world_model, registry, cameras, seed)
+        scenario = _scenario(settings, fleet, world_model, fault_model, (cores, hours, seed))
+        simulate_cluster(scenario, nodes, lose_node or (), plot, as_json=as_json)
     reports = []
     for name, settings in plans:
         fleet = _fleet(settings, world_model, registry, cameras, seed)

@@ -137,8 +137,8 @@ def test_a_broken_promise_ends_with_1(morning: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--cameras", 0], "--cameras 0: allowed: 1 to 1,000,000"),
-        (["--cameras", 1_000_001], "--cameras 1000001: allowed: 1 to 1,000,000"),
+        (["--cameras", 0], "--cameras 0: allowed: 1 to 2,000,000"),
+        (["--cameras", 2_000_001], "--cameras 2000001: allowed: 1 to 2,000,000"),
         (["--cameras", 5, "--registry", "x.csv"], "--cameras and --registry: give one of them"),
         (["--faults", "flood"], "--faults 'flood': neither a preset nor a file; allowed: none, offline"),
         (["--world", "no.toml"], "no.toml: No such file or directory; give a readable TOML file"),

@@ -20,11 +20,10 @@ def province() -> Fleet:
 
 
 def test_a_province_has_its_recorders_platforms_and_counties(province: Fleet) -> None:
-    assert (len(province), len(province.uplinks), len(province.hosts), len(province.counties)) == (
-        131_072, 40_000, 34, 170,
-    )  # fmt: skip
-    recorders = Counter(province.uplink)
-    assert set(recorders.values()) == {3, 4}, "a recorder carries three or four cameras"
+    assert (len(province), len(province.hosts), len(province.counties)) == (131_072, 34, 170)
+    assert 40_000 <= len(province.uplinks) < 40_170, "none is shared by two counties"
+    recorders = Counter(Counter(province.uplink).values())
+    assert recorders[3] + recorders[4] > 0.99 * len(province.uplinks), "a recorder carries three or four cameras"
     platforms = Counter(province.host)
     assert max(platforms.values()) < 1.1 * min(platforms.values())
 
@@ -94,8 +93,8 @@ def test_a_registry_keeps_its_recorders_and_leaves_out_whom_nobody_visits() -> N
 
 
 def test_a_fleet_without_cameras_or_with_too_many_is_refused() -> None:
-    for count in (0, -1, 1_000_001):
-        with pytest.raises(ConfigError, match=f"--cameras {count}: allowed: 1 to 1,000,000"):
+    for count in (0, -1, 2_000_001):
+        with pytest.raises(ConfigError, match=f"--cameras {count}: allowed: 1 to 2,000,000"):
             generate_fleet(count, PLAIN, PLAN, 1)
     with pytest.raises(ConfigError, match="the registry has no cameras; import some, or simulate with --cameras N"):
         fleet_from_registry([], PLAIN, PLAN, 1)
