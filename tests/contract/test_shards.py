@@ -1,5 +1,6 @@
 """Several engines on one PostgreSQL database: one owner a shard, zombies refused, numbers in order, notices apart."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from engine.storage.db.findings import LedgerEntry, append
 from engine.storage.db.shards.fence import FencedError
 from engine.storage.db.shards.leases import Lease, Leases
 from engine.storage.db.shards.sequences import SHARD_BITS, shard_of
-from engine.storage.db.store import Store, VisitRecord
+from engine.storage.db.store import Store, VisitRecord, Write
 from tests.support.ledger.ledgers import LedgerHarness
 from tests.support.postgres import PostgresServer
 
@@ -294,8 +295,65 @@ def notice(number: int) -> Notice:
     return Notice(0, "finding.opened", number, 1, AT_NS, "130102", "{}")
 
 
+def test_who_reads_up_to_the_floors_misses_nothing_however_commits_overlap(site: Site) -> None:
+    """Two shards write, and hold some transactions open; their leases are renewed; a reader goes on by number alone."""
+    chance = random.Random(3)
+    leases = {number: site.take(number) for number in (1, 2)}
+    stores = {number: site.open(lease) for number, lease in leases.items()}
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def hold(pause_s: float) -> Write:
+        return lambda _: time.sleep(pause_s)
+
+    def patrol(number: int) -> None:
+        try:
+            for visit in range(40):
+                stores[number].write([record(f"{number}-{visit}", visit)], [hold(chance.choice([0.0, 0.0, 0.03]))])
+        except BaseException as error:
+            failed.append(error)
+
+    def renew() -> None:
+        while not done.wait(0.02):
+            for lease in leases.values():
+                assert site.leases.renew(lease, 60)
+
+    writers = [threading.Thread(target=patrol, args=(number,)) for number in leases]
+    renewing = threading.Thread(target=renew)
+    for thread in (*writers, renewing):
+        thread.start()
+    read: list[int] = []
+    reader = Store.open(site.url)
+    try:
+        while len(read) < 80 and not failed:
+            below = site.leases.final_below()
+            read += [logged.seq for logged in reader.history.after(read[-1] if read else 0, 1000) if logged.seq < below]
+    finally:
+        for thread in writers:
+            thread.join()
+        done.set()
+        renewing.join()
+        reader.close()
+    assert failed == []
+    with site.engine.connect() as connection:
+        assert read == connection.scalars(sa.text("SELECT seq FROM verdict_log ORDER BY seq")).all()
+
+
+def test_a_shard_that_nobody_holds_holds_up_no_reader(site: Site) -> None:
+    dead, living = site.take(1, ttl_s=0.2), site.take(2)
+    zombie, store = site.open(dead), site.open(living)
+    time.sleep(0.3)
+    (written,) = store.write([record("c1", 1)])
+    assert site.leases.renew(living, 60)
+    assert site.leases.final_below() > written.seq
+    assert refused(zombie, lambda: zombie.write([record("c2", 2)]))
+    site.leases.release(living)
+    assert site.leases.final_below() > written.seq
+
+
 def test_one_shard_at_a_time_sums_what_nobody_can_precede_any_more(site: Site) -> None:
-    stores = [site.open(site.take(number)) for number in (1, 2)]
+    leases = [site.take(number) for number in (1, 2)]
+    stores = [site.open(lease) for lease in leases]
     for number, store in enumerate(stores, 1):
         store.write([record(f"c{number}", number, at_ns=time.time_ns())])
 
@@ -306,8 +364,8 @@ def test_one_shard_at_a_time_sums_what_nobody_can_precede_any_more(site: Site) -
     for _ in range(8):
         stores[0].maintenance.step(RecordSettings(), time.time_ns(), UTC)
     assert summed() == 0, "a shard may still commit a number below these"
-    with site.engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE verdict_log SET seq = seq - {120_000_000 << SHARD_BITS}"))
+    for lease in leases:
+        assert site.leases.renew(lease, 60)
     with write_transaction(site.engine) as busy:
         busy.execute(sa.text(f"SELECT pg_advisory_xact_lock({0x7061_7472_6F6B})"))
         for _ in range(8):

@@ -14,10 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.storage.db.database import write_transaction
+from engine.storage.db.finding_tables import finding_events
+from engine.storage.db.shards.sequences import final_below, floor_after
 from engine.storage.db.shards.tables import shard_counties, shards
+from engine.storage.db.tables import verdict_log
 
 _LOCK_TIMEOUT_MS = 2000
 """A row may be held by a transaction of the owner for so long; whoever asks tries again later."""
+_FLOOR = floor_after(verdict_log.c.seq, finding_events.c.seq)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,7 +67,9 @@ class Leases:
         taken = (
             sa.update(shards)
             .where(shards.c.shard_no == shard_no, free)
-            .values(epoch=shards.c.epoch + 1, owner=owner, node=node, address="", expires_at=_end(ttl_s))
+            .values(
+                epoch=shards.c.epoch + 1, owner=owner, node=node, address="", expires_at=_end(ttl_s), floor_us=_FLOOR
+            )
             .returning(shards.c.epoch)
         )
         with self._transaction() as connection:
@@ -71,17 +77,37 @@ class Leases:
         return None if epoch is None else Lease(shard_no, owner, epoch)
 
     def renew(self, lease: Lease, ttl_s: float, address: str = "") -> bool:
-        """Extend a lease to `ttl_s` from now; return whether it was still this process's. `address`: where the owner
-        answers gRPC, once it does."""
-        change = sa.update(shards).where(*_same(lease)).values(expires_at=_end(ttl_s), address=address)
+        """Extend a lease to `ttl_s` from now, and raise the floor of its shard; return whether it was still this
+        process's. `address`: where the owner answers gRPC, once it does.
+
+        It waits for the transactions of the shard that are under way: none of them commits below the new floor.
+        """
+        held = sa.select(shards.c.shard_no).where(*_same(lease)).with_for_update()
+        change = sa.update(shards).where(*_same(lease))
+        change = change.values(expires_at=_end(ttl_s), address=address, floor_us=_FLOOR)
         with self._transaction() as connection:
-            return connection.execute(change).rowcount == 1
+            return connection.scalar(held) is not None and connection.execute(change).rowcount == 1
 
     def release(self, lease: Lease) -> bool:
         """Give a lease back, so that another process need not wait for its end; return whether it was still held."""
         change = sa.update(shards).where(*_same(lease)).values(owner="", address="", expires_at=_NEVER)
         with self._transaction() as connection:
             return connection.execute(change).rowcount == 1
+
+    def final_below(self) -> int:
+        """Return the number below which the logs are final: nothing is committed there any more.
+
+        A lease that has ended is closed first, so that its shard's late commits hold nobody up.
+        """
+        ended = sa.and_(shards.c.owner != "", shards.c.expires_at <= sa.func.clock_timestamp())
+        with self._engine.connect() as connection:
+            late = connection.scalars(sa.select(shards.c.shard_no).where(ended)).all()
+        if late:
+            closed = {"epoch": shards.c.epoch + 1, "owner": "", "address": ""}
+            with self._transaction() as connection:
+                connection.execute(sa.update(shards).where(ended).values(closed))
+        with self._engine.connect() as connection:
+            return int(connection.scalar(sa.select(final_below())) or 0)
 
     def all(self) -> tuple[ShardRow, ...]:
         """Return all shards by number, also those that nobody holds."""
@@ -107,7 +133,8 @@ class Leases:
         with self._transaction() as connection:
             known = set(connection.scalars(sa.select(shards.c.shard_no)))
             fresh = [
-                {"shard_no": number, "epoch": 0, "owner": "", "node": "", "address": "", "expires_at": _NEVER}
+                {"shard_no": number, "epoch": 0, "expires_at": _NEVER, "floor_us": 0}
+                | dict.fromkeys(("owner", "node", "address"), "")
                 for number in sorted(set(shard_of.values()) - known)
             ]
             if fresh:

@@ -13,9 +13,10 @@ shards = sa.Table(
     sa.Column("node", sa.String(64), nullable=False),
     sa.Column("address", sa.String(200), nullable=False),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("floor_us", sa.BigInteger, nullable=False),
 )
-"""`epoch`: counts the owners. `owner`: names one process; empty if nobody holds the lease. `address`: where it answers
-gRPC. `expires_at`: by the database's clock."""
+"""`epoch`: counts the owners. `floor_us`: the shard commits no sequence number below it any more. `owner`: names one
+process; empty if nobody holds the lease. `address`: where it answers gRPC. `expires_at`: by the database's clock."""
 
 shard_counties = sa.Table(
     "shard_counties",

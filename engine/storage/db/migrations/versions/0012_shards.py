@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("node", sa.String(64), nullable=False),
         sa.Column("address", sa.String(200), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("floor_us", sa.BigInteger, nullable=False),
     )
     for table in ("outbox", "deliveries"):
         op.add_column(table, sa.Column("shard_no", sa.Integer, nullable=False, server_default="0"))
