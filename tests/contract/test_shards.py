@@ -339,6 +339,30 @@ def test_who_reads_up_to_the_floors_misses_nothing_however_commits_overlap(site:
         assert read == connection.scalars(sa.text("SELECT seq FROM verdict_log ORDER BY seq")).all()
 
 
+def test_who_follows_the_registry_hears_of_every_camera_once_it_is_committed(site: Site) -> None:
+    lease = site.take(1)
+    store = site.open(lease)
+    reader = Store.open(site.url)
+    try:
+        place = reader.changes.place()
+        store.registry.upsert(Camera(f"c{n}", f"rtsp://h/{n}", region="130102") for n in range(1200))
+        assert reader.changes.after(place).camera_ids == (), "the floor has not risen since"
+        site.leases.renew(lease, 60)
+        changes = reader.changes.after(place)
+        assert changes.camera_ids == tuple(f"c{n}" for n in range(1200))
+        assert not changes.lost
+        store.registry.upsert([Camera("c0", "rtsp://h/0", region="130102"), Camera("c1", "rtsp://h/other")])
+        store.registry.remove(["c2", "nobody"])
+        site.leases.renew(lease, 60)
+        later = reader.changes.after(changes.place)
+        assert later.camera_ids == ("c1", "c2"), "c0 is as it was"
+        assert reader.changes.after(later.place).camera_ids == ()
+        long_ago = later.place - (4000 * 1_000_000 << SHARD_BITS)
+        assert reader.changes.after(long_ago).lost
+    finally:
+        reader.close()
+
+
 def test_a_shard_that_nobody_holds_holds_up_no_reader(site: Site) -> None:
     dead, living = site.take(1, ttl_s=0.2), site.take(2)
     zombie, store = site.open(dead), site.open(living)

@@ -16,6 +16,7 @@ from engine.storage.db.database import upsert, write_transaction
 from engine.storage.db.interning import Interning
 from engine.storage.db.passwords import sealed_urls
 from engine.storage.db.passwords.sealer import Sealer, StoredUrl
+from engine.storage.db.shards.changes import CameraChanges
 from engine.storage.db.shards.scope import EVERYTHING, Scope
 from engine.storage.db.tables import cameras, latest, measurements
 
@@ -35,8 +36,11 @@ class CameraRegistry:
     """The registry of one database. Any thread may call; every call is its own transaction. `scope`: what `cameras`
     yields."""
 
-    def __init__(self, engine: Engine, interning: Interning, sealer: Sealer, scope: Scope = EVERYTHING) -> None:
+    def __init__(
+        self, engine: Engine, interning: Interning, sealer: Sealer, changes: CameraChanges, scope: Scope = EVERYTHING
+    ) -> None:
         self._engine = engine
+        self._changes = changes
         self._scope = scope
         self._interning = interning
         self._sealer = sealer
@@ -72,6 +76,7 @@ class CameraRegistry:
                 changed += len(changes) - (len(chunk) - len(stored))
                 unchanged += len(chunk) - len(changes)
                 upsert(connection, cameras, self._sealed_rows(connection, changes))
+                self._changes.note(connection, (camera.camera_id for camera in changes))
         return added, changed, unchanged
 
     def compare(self, rows: Iterable[Camera]) -> tuple[int, int, int]:
@@ -102,7 +107,9 @@ class CameraRegistry:
             for begin in range(0, len(ids), _CHUNK_ROWS):
                 chunk = ids[begin : begin + _CHUNK_ROWS]
                 stored = sa.select(cameras.c.camera_id).where(cameras.c.camera_id.in_(chunk))
-                removed += connection.scalars(stored).all()
+                present = connection.scalars(stored).all()
+                self._changes.note(connection, present)
+                removed += present
                 for table in (cameras, latest, measurements):
                     connection.execute(sa.delete(table).where(table.c.camera_id.in_(chunk)))
         return tuple(removed)

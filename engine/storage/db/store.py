@@ -36,6 +36,7 @@ from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
 from engine.storage.db.schema import prepare, require_existing, require_no_orphan
+from engine.storage.db.shards.changes import CameraChanges
 from engine.storage.db.shards.fence import FENCED_SESSION, Fence
 from engine.storage.db.shards.leases import Lease
 from engine.storage.db.shards.scope import EVERYTHING, Scope, scope_of
@@ -106,7 +107,8 @@ class Store:
         self._interning = Interning(shared=fence is not None)
         self._writer_lock = WriterLock(engine, needed=fence is None)
         self.transaction_hooks: list[TransactionHook] = []
-        self.registry = CameraRegistry(engine, self._interning, self._sealer, scope)
+        self.changes = CameraChanges(engine, self._sequences)
+        self.registry = CameraRegistry(engine, self._interning, self._sealer, self.changes, scope)
         self.history = VerdictHistory(engine, self._interning, self._sequences)
         self.findings = FindingStore(engine, self._sequences, scope)
         self.spot_checks = SpotChecks(engine)

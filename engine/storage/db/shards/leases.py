@@ -16,12 +16,12 @@ from sqlalchemy.engine import Connection, Engine
 from engine.storage.db.database import write_transaction
 from engine.storage.db.finding_tables import finding_events
 from engine.storage.db.shards.sequences import final_below, floor_after
-from engine.storage.db.shards.tables import shard_counties, shards
+from engine.storage.db.shards.tables import camera_changes, shard_counties, shards
 from engine.storage.db.tables import verdict_log
 
 _LOCK_TIMEOUT_MS = 2000
 """A row may be held by a transaction of the owner for so long; whoever asks tries again later."""
-_FLOOR = floor_after(verdict_log.c.seq, finding_events.c.seq)
+_FLOOR = floor_after(verdict_log.c.seq, finding_events.c.seq, camera_changes.c.seq)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -24,3 +24,11 @@ shard_counties = sa.Table(
     sa.Column("county", sa.String(6), primary_key=True),
     sa.Column("shard_no", sa.Integer, nullable=False),
 )
+
+camera_changes = sa.Table(
+    "camera_changes",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("camera_id", sa.String(64), nullable=False),
+)
+"""Cameras that were added, changed or removed, in the order of commits; what they are now is in cameras."""

@@ -22,6 +22,11 @@ def upgrade() -> None:
     for table in ("outbox", "deliveries"):
         op.add_column(table, sa.Column("shard_no", sa.Integer, nullable=False, server_default="0"))
     op.create_table(
+        "camera_changes",
+        sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("camera_id", sa.String(64), nullable=False),
+    )
+    op.create_table(
         "shard_counties",
         sa.Column("county", sa.String(6), primary_key=True),
         sa.Column("shard_no", sa.Integer, nullable=False),
