@@ -8,6 +8,7 @@ from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.readiness import Readiness
 from engine.hub.registry import Registry
 from engine.hub.services.findings import FindingsService
+from engine.hub.shard_lease import ShardLease
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus
@@ -35,6 +36,7 @@ class Telemetry:
         storage: Storage,
         readiness: Readiness,
         metrics: Metrics,
+        lease: ShardLease | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._workers = workers
@@ -45,6 +47,7 @@ class Telemetry:
         self._storage = storage
         self._readiness = readiness
         self._metrics = metrics
+        self._lease = lease
         self._next_slow_ns = 0
         self._processes: dict[str, int] = {}
         self._checks: deque[tuple[int, int]] = deque(maxlen=_RATE_WINDOW_S + 1)
@@ -69,6 +72,9 @@ class Telemetry:
         not_ready = self._readiness.problems().keys()
         metrics.readiness(not not_ready, self._readiness.store_writable(now_ns))
         metrics.vitals.not_ready(not_ready)
+        if self._lease is not None:
+            left_s, number = seconds(max(0, self._lease.left_ns)), self._lease.lease.shard_no
+            metrics.vitals.shard(number, left_s, self._storage.store.writes_fenced)
         self._outlets.kpis.add_periods(self._visits.drain_periods())
         sum_reports()
         if now_ns >= self._next_slow_ns:

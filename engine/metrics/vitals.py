@@ -20,6 +20,7 @@ CONFINED_KINDS = ("worker", "feeder", "demuxer")
 CONFINEMENT_PARTS = ("privileges", "files", "system_calls")
 _KIND = Label("kind", PROCESS_KINDS)
 _PROCESS = Label("process", unknown_because="the configuration decides how many there are; each is shown once it runs")
+_SHARD = Label("shard", unknown_because="the placement numbers them; an engine shows the one that it runs")
 _FOLDER = Label("folder", unknown_because="the disk of a database on a server is not known; each is shown once it is")
 
 VITAL_METRICS = (
@@ -93,6 +94,23 @@ VITAL_METRICS = (
         "It grows without end: record.keep_verdicts_days, docs/store.md.",
     ),
     Metric(
+        "patrol_shard_lease_seconds",
+        "gauge",
+        (_SHARD,),
+        "seconds",
+        "How long the engine of a shard may still visit and write if its lease is not renewed; an engine alone has "
+        "none.",
+        "It falls: the database does not answer, or answers late; at 0 the engine ends, and another takes the shard.",
+    ),
+    Metric(
+        "patrol_writes_fenced_total",
+        "counter",
+        (_SHARD,),
+        "transactions",
+        "Transactions that were refused because another engine has the shard now. An engine alone has none.",
+        "The engine was frozen or cut off, and has lost its shard; it ends itself. Look for what held it up.",
+    ),
+    Metric(
         "patrol_not_ready",
         "gauge",
         (Label("part", NOT_READY_PARTS),),
@@ -109,6 +127,7 @@ class VitalsRecorder:
     def __init__(self, series: Series) -> None:
         self._series = series
         self._restarts: dict[tuple[str, str], int] = {}
+        self._fenced = 0
 
     def restarts(self, tally: Sequence[tuple[str, str, int]]) -> None:
         """Set how many processes were replaced by kind and reason; numbers only grow."""
@@ -135,6 +154,12 @@ class VitalsRecorder:
         """Set the free bytes and the size of the disk of each folder."""
         self._series.replace("patrol_disk_free_bytes", {(folder,): size for folder, size in free.items()})
         self._series.replace("patrol_disk_bytes", {(folder,): size for folder, size in sizes.items()})
+
+    def shard(self, number: int, lease_left_s: float, writes_fenced: int) -> None:
+        """Set how long the lease of the engine's shard lasts, and how many of its writes were refused so far."""
+        self._series.set("patrol_shard_lease_seconds", lease_left_s, str(number))
+        self._series.increase("patrol_writes_fenced_total", str(number), by=writes_fenced - self._fenced)
+        self._fenced = writes_fenced
 
     def database(self, size: int) -> None:
         """Set the bytes of the database."""

@@ -118,7 +118,7 @@ def compose(
     configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
     readiness = watch_readiness(settings, storage, workers, visits, metrics, stack)
     telemetry = Telemetry(
-        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics
+        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease
     )
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from engine.client import PatrolClient
 from engine.config.schema import LogSettings, RecordSettings, Settings
+from engine.config.serve import ServeSettings
 from engine.model.shard import ShardTask
 from engine.storage.db.database import connect, parse_url
 from engine.storage.db.shards.leases import Leases, ShardRow
 from engine.storage.db.store import Store
 from tests.support.cluster.shard_engine import EXIT_LOST, ShardEngine
-from tests.support.live_engine import refusing_cameras, refusing_settings
+from tests.support.live_engine import refusing_cameras, refusing_settings, scrape
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
@@ -47,7 +48,11 @@ class Province:
         self._engines += 1
         folder = self._folder / f"engine-{self._engines}"
         record = RecordSettings(url=self.url, evidence_dir=f"{folder}/ev")
-        changes = {"record": record, "log": LogSettings(level="info", format="json")}
+        changes = {
+            "record": record,
+            "log": LogSettings(level="info", format="json"),
+            "serve": ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
+        }
         settings: Settings = refusing_settings(folder, 0).model_copy(update=changes)
         task = ShardTask(shard_no, node, LEASE_S)
         return self._stack.enter_context(ShardEngine(settings, task, folder))
@@ -86,13 +91,17 @@ def is_held_by(province: Province, number: int, node: str) -> bool:
 
 def test_each_shard_visits_its_own_counties_and_a_stop_hands_it_over_at_once(province: Province) -> None:
     engines = {number: province.start(number, f"node-{number}") for number in (1, 2)}
-    addresses = {number: engine.addresses()["grpc"] for number, engine in engines.items()}
+    listeners = {number: engine.addresses() for number, engine in engines.items()}
+    addresses = {number: listeners[number]["grpc"] for number in engines}
     for number, region in ((1, HERE), (2, THERE)):
         wait_until(lambda number=number: is_held_by(province, number, f"node-{number}"))  # type: ignore[misc]
         assert province.shard(number).address == addresses[number]
         province.goes_on(region)
         with PatrolClient(addresses[number]) as client:
             assert {camera.camera.region for camera in client.cameras()} == {region}
+        samples, shard = scrape(listeners[number]["metrics"]), (("shard", str(number)),)
+        assert 0 < samples["patrol_shard_lease_seconds", shard] <= LEASE_S
+        assert samples["patrol_writes_fenced_total", shard] == 0
     standby = province.start(1, "node-3")
     time.sleep(2 * LEASE_S)
     assert province.shard(1).node == "node-1", "it is renewed as long as its engine runs"

@@ -41,7 +41,7 @@ class CameraChanges:
         seqs = count(first, self._sequences.step)
         rows = [{"seq": seq, "camera_id": camera_id} for seq, camera_id in zip(seqs, ids, strict=False)]
         connection.execute(sa.insert(camera_changes), rows)
-        connection.execute(sa.delete(camera_changes).where(camera_changes.c.seq < first - _KEPT))
+        connection.execute(sa.delete(camera_changes).where(camera_changes.c.seq < first - 2 * _KEPT))
 
     def place(self) -> int:
         """Return the place behind all changes that are final now; what is read of the registry afterwards has them."""
