@@ -1,4 +1,5 @@
-"""Serves style sheets, scripts and icons, each under a path with the hash of its bytes, so that browsers keep it.
+"""Serves style sheets, scripts and icons, under a path with one hash of all of them, so that browsers keep them, and a
+script's imports of the files beside it lead to the same version.
 
 `vendor/` has what others wrote, pinned in `vendor/packages.json`; `python setup.py assets` fetches and verifies it.
 """
@@ -40,7 +41,12 @@ class Asset:
 @cache
 def assets() -> dict[str, Asset]:
     """Return all files by name, such as `console.css` and `vendor/htmx.min.js`."""
-    return {name: _asset(name, body) for name, body in _files(files("engine.web.console") / "assets", "")}
+    found = dict(sorted(_files(files("engine.web.console") / "assets", "")))
+    digest = hashlib.sha256()
+    for name, body in found.items():
+        digest.update(f"{name} {len(body)} ".encode() + body)
+    version = digest.hexdigest()[:_HASH_CHARS]
+    return {name: _asset(version, name, body) for name, body in found.items()}
 
 
 async def serve_asset(request: Request) -> Response:
@@ -57,10 +63,9 @@ async def serve_asset(request: Request) -> Response:
     return PieceResponse(asset.body, 200, headers, media_type=asset.media_type)
 
 
-def _asset(name: str, body: bytes) -> Asset:
+def _asset(version: str, name: str, body: bytes) -> Asset:
     suffix = name[name.rindex(".") :]
-    digest = hashlib.sha256(body).hexdigest()[:_HASH_CHARS]
-    return Asset(f"/assets/{digest}/{name}", _TYPES[suffix], body, gzip.compress(body, 9, mtime=0))
+    return Asset(f"/assets/{version}/{name}", _TYPES[suffix], body, gzip.compress(body, 9, mtime=0))
 
 
 def _files(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:

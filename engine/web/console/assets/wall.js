@@ -1,10 +1,14 @@
-// The wall: shows thousands of cameras, of which only those near the view are in the page; fetches their pictures in
-// batches; follows the live stream. Without this module the page has links and pictures, and a next page.
+// The wall: shows thousands of cameras, of which only those near the view are in the page, with their pictures, live.
+// Without this module the page has links and pictures, and a next page.
+
+import { Live } from "./wall_live.js";
+import { Pictures } from "./wall_pictures.js";
+import { makeTile, TilePainter } from "./wall_tile.js";
+import { numbers, setText, words } from "./wall_words.js";
 
 const grid = document.getElementById("wall");
 const begun = JSON.parse(grid.dataset.wall);
 const texts = begun.texts;
-const lang = document.documentElement.lang;
 const count = document.getElementById("wall-count");
 const liveNote = document.getElementById("wall-live");
 const worseButton = document.getElementById("wall-worse");
@@ -13,16 +17,11 @@ const empty = document.getElementById("wall-empty");
 const filters = document.getElementById("wall-filters");
 
 const GAP = { small: 6, medium: 10, large: 10 }[begun.size];
-const BATCHES = [16, 32, 50]; // the first are small, so that something is there soon
-const BATCHES_AT_ONCE = 2;
-const URL_CHARS_MAX = 16_000;
-const PICTURES_MAX = 1500; // kept in memory
 const ROWS_AHEAD = 400;
 const ROWS_MAX = 50_000; // a browser draws no page that is higher than some 30 million pixels
 const ABOVE_PX = 600; // tiles are in the page so far beyond the view
 const BELOW_PX = 1200;
 const AGAIN_MS = 1000;
-const FRESH_MS = 10_000; // a picture is asked for again at most so often
 const AGES_MS = 5000;
 const BACK_PAGES_MAX = 20;
 
@@ -40,34 +39,24 @@ let tileHeight = 0;
 let focused = 0;
 const tiles = new Map(); // by place
 const spare = [];
-const pictures = new Map(); // by id; the one used last is the last
-const asking = new Set();
 const stale = new Set(); // ids whose verdict may be old
 const worse = new Set();
 let refreshing = false;
-let batches = 0;
-let batchesAsked = 0;
 // The clock of this machine may be wrong; ages are those of the console's.
 const clockOff = begun.now - Date.now();
-const now = () => Date.now() + clockOff;
-
-// Words.
-
-const relative = new Intl.RelativeTimeFormat(lang, { numeric: "always", style: "short" });
-const numbers = new Intl.NumberFormat(lang);
-const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: begun.zone });
-const minutes = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short", timeZone: begun.zone });
-const STEPS = [[60, "second", 1], [3600, "minute", 60], [86_400, "hour", 3600], [Infinity, "day", 86_400]];
-function ago(ms) {
-  const seconds = Math.min(0, (ms - now()) / 1000);
-  const [, unit, size] = STEPS.find(([most]) => -seconds < most);
-  return relative.format(Math.trunc(seconds / size), unit);
-}
-const words = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text;
-}
+const painter = new TilePainter(begun, () => Date.now() + clockOff);
+const pictures = new Pictures({
+  url: begun.pictures,
+  side: begun.side,
+  isShown: (id) => tiles.has(places.get(id)),
+  changed: refill,
+  idle: () => {
+    askPictures();
+    refreshStale();
+  },
+  later: (ms) => setTimeout(draw, ms),
+});
+const live = new Live({ url: begun.live, note: liveNote, texts, verdicts: takeVerdicts, begin: doubtAll });
 
 // The list.
 
@@ -130,7 +119,7 @@ function start(page) {
   stale.clear();
   worse.clear();
   showWorse();
-  for (const [, picture] of pictures) picture.due = Math.min(picture.due ?? Infinity, Math.max(Date.now(), (picture.asked ?? 0) + FRESH_MS));
+  pictures.outdateAll();
   nextToken = page.next;
   total = page.total;
   listedAt = page.now;
@@ -210,70 +199,9 @@ function dropTile(place) {
   if (spare.length < 200) spare.push(tile);
 }
 
-function makeTile() {
-  const tile = document.createElement("li");
-  const make = (name, className, parent) => {
-    const element = document.createElement(name);
-    element.className = className;
-    parent.append(element);
-    return element;
-  };
-  const link = make("a", "", tile);
-  const picture = make("span", "picture", link);
-  const img = make("img", "", picture);
-  img.alt = "";
-  img.decoding = "async";
-  const none = make("span", "none", picture);
-  const age = make("time", "age", picture);
-  const line = make("span", "line", link);
-  const state = make("span", "state", line);
-  const what = make("span", "what", line);
-  line.insertBefore(document.createTextNode(" "), what);
-  const site = make("b", "site", link);
-  const name = make("span", "name", link);
-  const since = make("span", "since", link);
-  tile.parts = { link, img, none, age, state, what, site, name, since };
-  return tile;
-}
-
 function fill(tile, place) {
   const row = rows[place];
-  const { parts } = tile;
-  tile.className = `tile ${row.state}${row.gone ? " gone" : ""}`;
-  tile.dataset.id = row.id;
-  tile.setAttribute("aria-posinset", place + 1);
-  tile.setAttribute("aria-setsize", total || -1);
-  parts.link.href = begun.camera + encodeURIComponent(row.id);
-  parts.link.tabIndex = place === focused ? 0 : -1;
-  parts.state.className = `state ${row.state}`;
-  setText(parts.state, `${row.symbol} ${row.word}`);
-  setText(parts.what, row.what);
-  setText(parts.site, row.site);
-  setText(parts.name, [row.name, row.point, row.disabled && texts.disabled, row.gone && texts.gone].filter(Boolean).join(" · "));
-  setText(parts.since, row.since ? words(texts.since, { time: minutes.format(row.since) }) : "");
-  fillPicture(tile, row);
-}
-
-function fillPicture(tile, row) {
-  const { img, none, age, link } = tile.parts;
-  const picture = pictures.get(row.id);
-  const time = picture?.time || row.picture || 0;
-  if (picture?.url) {
-    if (img.getAttribute("src") !== picture.url) img.src = picture.url;
-  } else img.removeAttribute("src");
-  img.hidden = !picture?.url;
-  const isWaiting = !picture?.settled;
-  none.classList.toggle("waiting", isWaiting);
-  setText(none, picture?.url ? "" : isWaiting ? texts.waiting : picture.damaged ? texts.damaged : row.state === "unseen" ? texts.unseen : texts.none);
-  const told = picture?.url && time ? ago(time) : "";
-  setText(age, told);
-  if (told) {
-    age.dateTime = new Date(time).toISOString();
-    age.title = clock.format(time);
-  }
-  const pictureWords = told ? words(texts.picture, { time: told }) : none.textContent;
-  const label = [row.site, row.name, row.word, row.what, pictureWords, row.state === "offline" ? tile.parts.since.textContent : ""];
-  link.setAttribute("aria-label", label.filter(Boolean).join(", "));
+  painter.fill(tile, row, pictures.get(row.id), { place, total, isFocused: place === focused });
 }
 
 function refill(id) {
@@ -288,134 +216,24 @@ function askPictures() {
   let missing = 0;
   for (let place = view[0]; place < view[1]; place++) if (!pictures.get(rows[place].id)?.settled) missing += 1;
   grid.dataset.missing = missing; // for tests and measurements: pictures of the view that are not there yet
-  while (batches < BATCHES_AT_ONCE) {
-    const batch = nextBatch();
-    if (!batch.length) return;
-    askBatch(batch);
-  }
-}
-
-function nextBatch() {
-  const batch = [];
-  const most = BATCHES[Math.min(batchesAsked, BATCHES.length - 1)];
-  let chars = 0;
-  const wants = (row) => {
-    const picture = pictures.get(row.id);
-    return !row.gone && !asking.has(row.id) && (!picture || (picture.due !== undefined && picture.due <= Date.now()));
-  };
-  const others = [...tiles.keys()].filter((place) => place < view[0] || place >= view[1]).sort((a, b) => a - b);
-  const inView = Array.from({ length: view[1] - view[0] }, (_, index) => view[0] + index);
-  for (const place of [...inView, ...others]) {
-    const row = rows[place];
-    if (!row || !wants(row)) continue;
-    chars += encodeURIComponent(row.id).length + 60;
-    if (batch.length >= most || chars > URL_CHARS_MAX) break;
-    batch.push(row);
-  }
-  return batch;
-}
-
-async function askBatch(batch) {
-  batches += 1;
-  batchesAsked += 1;
-  const ids = batch.map((row) => row.id);
-  ids.forEach((id) => asking.add(id));
-  try {
-    const query = ids.map((id) => `id=${encodeURIComponent(id)}&etag=${encodeURIComponent(pictures.get(id)?.etag || "-")}`).join("&");
-    const reply = await fetch(`${begun.pictures}?side=${begun.side}&${query}`, { cache: "no-store" });
-    if (reply.redirected) location.reload();
-    if (!reply.ok || reply.redirected) throw new Error(String(reply.status));
-    takeBatch(ids, await reply.arrayBuffer());
-  } catch {
-    for (const id of ids) keep(id, { ...pictures.get(id), due: Date.now() + 3 * AGAIN_MS });
-    setTimeout(draw, 3 * AGAIN_MS);
-  } finally {
-    batches -= 1;
-    ids.forEach((id) => asking.delete(id));
-  }
-  askPictures();
-  refreshStale();
-}
-
-function takeBatch(ids, buffer) {
-  const length = new DataView(buffer).getUint32(0);
-  const heads = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let at = 4 + length;
-  let soonest = Infinity;
-  heads.forEach((head, index) => {
-    const id = ids[index];
-    const known = pictures.get(id) ?? {};
-    const picture = { ...known, asked: Date.now(), due: undefined };
-    if (head.o === "found") {
-      if (known.url) URL.revokeObjectURL(known.url);
-      const blob = new Blob([new Uint8Array(buffer, at, head.n)], { type: "image/jpeg" });
-      Object.assign(picture, { url: URL.createObjectURL(blob), etag: head.e, time: head.t, settled: true, damaged: false });
-    } else if (head.o === "not_modified") Object.assign(picture, { time: head.t, settled: true });
-    else if (head.o === "missing" || head.o === "damaged") {
-      if (known.url) URL.revokeObjectURL(known.url);
-      Object.assign(picture, { url: "", etag: "", time: 0, settled: true, damaged: head.o === "damaged" });
-    } else {
-      picture.due = Date.now() + (head.o === "left_out" ? 0 : AGAIN_MS);
-      soonest = Math.min(soonest, picture.due);
-    }
-    at += head.n;
-    keep(id, picture);
-    refill(id);
+  pictures.ask(() => {
+    const others = [...tiles.keys()].filter((place) => place < view[0] || place >= view[1]).sort((a, b) => a - b);
+    const inView = Array.from({ length: view[1] - view[0] }, (_, index) => view[0] + index);
+    return [...inView, ...others].map((place) => rows[place]);
   });
-  if (soonest < Infinity) setTimeout(draw, Math.max(0, soonest - Date.now()));
-}
-
-function keep(id, picture) {
-  pictures.delete(id);
-  pictures.set(id, picture);
-  for (const [oldest, old] of pictures) {
-    if (pictures.size <= PICTURES_MAX) break;
-    if (tiles.has(places.get(oldest))) continue;
-    if (old.url) URL.revokeObjectURL(old.url);
-    pictures.delete(oldest);
-  }
 }
 
 // Live.
 
-let source;
-let lastId = "";
-function connect() {
-  if (source || document.hidden) return;
-  const url = lastId ? `${begun.live}${begun.live.includes("?") ? "&" : "?"}after=${encodeURIComponent(lastId)}` : begun.live;
-  source = new EventSource(url);
-  source.addEventListener("verdicts", (event) => {
-    setLive(true);
-    lastId = event.lastEventId;
-    JSON.parse(event.data).forEach(takeVerdict);
-    showWorse();
-    askPictures();
-  });
-  source.addEventListener("begin", (event) => {
-    setLive(true);
-    lastId = event.lastEventId;
-    for (const row of rows) stale.add(row.id);
-    draw();
-  });
-  source.addEventListener("lost", () => setLive(false));
-  source.addEventListener("signin", () => location.reload());
-  source.addEventListener("error", () => {
-    setLive(false);
-    if (source?.readyState === EventSource.CLOSED) {
-      disconnect(); // a reply that is no stream, such as 503; the browser gives up then
-      setTimeout(connect, 3 * AGAIN_MS);
-    }
-  });
+function takeVerdicts(verdicts) {
+  verdicts.forEach(takeVerdict);
+  showWorse();
+  askPictures();
 }
 
-function disconnect() {
-  source?.close();
-  source = undefined;
-}
-
-function setLive(isLive) {
-  setText(liveNote, isLive ? `● ${texts.live}` : texts.lost);
-  liveNote.classList.toggle("error", !isLive);
+function doubtAll() {
+  for (const row of rows) stale.add(row.id);
+  draw();
 }
 
 function takeVerdict(verdict) {
@@ -434,8 +252,7 @@ function update(row, verdict) {
   Object.assign(row, verdict);
   if (row.rank > row.listedRank) worse.add(row.id);
   else worse.delete(row.id);
-  const picture = pictures.get(row.id);
-  if (picture && row.fresh) picture.due = Math.max(Date.now(), (picture.asked ?? 0) + FRESH_MS);
+  if (row.fresh) pictures.outdate(row.id);
   refill(row.id);
 }
 
@@ -459,7 +276,7 @@ function showWorse() {
 
 // After a gap in the stream: what is near the view is asked for again, the rest when it comes near.
 async function refreshStale() {
-  if (refreshing || !stale.size || batches) return; // pictures go first
+  if (refreshing || !stale.size || pictures.underWay) return; // pictures go first
   const near = [...tiles.keys()].sort((a, b) => a - b).map((place) => rows[place]?.id).filter((id) => stale.has(id)).slice(0, 100);
   if (!near.length) return;
   refreshing = true;
@@ -538,7 +355,7 @@ worseButton.addEventListener("click", reload);
 const PLACE_KEY = `wall ${location.search}`;
 addEventListener("pagehide", () => {
   sessionStorage.setItem(PLACE_KEY, JSON.stringify([rows[view[0]]?.id, view[0], rows[focused]?.id]));
-  disconnect();
+  live.disconnect();
 });
 async function goBack() {
   const [id, place, focusId] = JSON.parse(sessionStorage.getItem(PLACE_KEY) ?? "[]");
@@ -555,12 +372,12 @@ start(begun);
 new ResizeObserver(layOut).observe(grid);
 addEventListener("scroll", draw, { passive: true });
 addEventListener("resize", layOut);
-addEventListener("pageshow", (event) => event.persisted && connect());
-document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+addEventListener("pageshow", (event) => event.persisted && live.connect());
+document.addEventListener("visibilitychange", () => (document.hidden ? live.disconnect() : live.connect()));
 setInterval(() => {
   if (document.hidden) return;
-  for (const [place, tile] of tiles) fillPicture(tile, rows[place]);
+  for (const [place, tile] of tiles) painter.fillPicture(tile, rows[place], pictures.get(rows[place].id));
   askPictures();
 }, AGES_MS);
-connect();
+live.connect();
 goBack();
