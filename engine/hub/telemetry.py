@@ -1,5 +1,6 @@
 """Sets the hub's gauges each second and reports the load of the machine."""
 
+import math
 from collections import deque
 
 from engine.clock import NS_PER_S, seconds, wall_ns
@@ -72,9 +73,8 @@ class Telemetry:
         not_ready = self._readiness.problems().keys()
         metrics.readiness(not not_ready, self._readiness.store_writable(now_ns))
         metrics.vitals.not_ready(not_ready)
-        if self._lease is not None:
-            left_s, number = seconds(max(0, self._lease.left_ns)), self._lease.lease.shard_no
-            metrics.vitals.shard(number, left_s, self._storage.store.writes_fenced)
+        lease_left_s = math.inf if self._lease is None else seconds(max(0, self._lease.left_ns))
+        metrics.vitals.shard(lease_left_s, self._storage.store.writes_fenced)
         self._outlets.kpis.add_periods(self._visits.drain_periods())
         sum_reports()
         if now_ns >= self._next_slow_ns:

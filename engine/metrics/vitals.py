@@ -20,7 +20,6 @@ CONFINED_KINDS = ("worker", "feeder", "demuxer")
 CONFINEMENT_PARTS = ("privileges", "files", "system_calls")
 _KIND = Label("kind", PROCESS_KINDS)
 _PROCESS = Label("process", unknown_because="the configuration decides how many there are; each is shown once it runs")
-_SHARD = Label("shard", unknown_because="the placement numbers them; an engine shows the one that it runs")
 _FOLDER = Label("folder", unknown_because="the disk of a database on a server is not known; each is shown once it is")
 
 VITAL_METRICS = (
@@ -96,16 +95,16 @@ VITAL_METRICS = (
     Metric(
         "patrol_shard_lease_seconds",
         "gauge",
-        (_SHARD,),
+        (),
         "seconds",
-        "How long the engine of a shard may still visit and write if its lease is not renewed; an engine alone has "
-        "none.",
+        "How long the engine of a shard may still visit and write if its lease is not renewed; +Inf for an engine "
+        "alone.",
         "It falls: the database does not answer, or answers late; at 0 the engine ends, and another takes the shard.",
     ),
     Metric(
         "patrol_writes_fenced_total",
         "counter",
-        (_SHARD,),
+        (),
         "transactions",
         "Transactions that were refused because another engine has the shard now. An engine alone has none.",
         "The engine was frozen or cut off, and has lost its shard; it ends itself. Look for what held it up.",
@@ -155,10 +154,10 @@ class VitalsRecorder:
         self._series.replace("patrol_disk_free_bytes", {(folder,): size for folder, size in free.items()})
         self._series.replace("patrol_disk_bytes", {(folder,): size for folder, size in sizes.items()})
 
-    def shard(self, number: int, lease_left_s: float, writes_fenced: int) -> None:
+    def shard(self, lease_left_s: float, writes_fenced: int) -> None:
         """Set how long the lease of the engine's shard lasts, and how many of its writes were refused so far."""
-        self._series.set("patrol_shard_lease_seconds", lease_left_s, str(number))
-        self._series.increase("patrol_writes_fenced_total", str(number), by=writes_fenced - self._fenced)
+        self._series.set("patrol_shard_lease_seconds", lease_left_s)
+        self._series.increase("patrol_writes_fenced_total", by=writes_fenced - self._fenced)
         self._fenced = writes_fenced
 
     def database(self, size: int) -> None:

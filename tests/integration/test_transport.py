@@ -91,9 +91,11 @@ def test_a_gateway_without_a_key_that_is_known_cannot_push(transport: Transport,
         "tcp://127.0.0.1:0", 1000, Curve(Path(server_secret), CurveKeys(clients).admits)
     )
     context = zmq.Context()
+    pushing: list[zmq.Socket[bytes]] = []  # one that is forgotten keeps the context until its message is taken
 
     def push(key_file: str, text: bytes) -> None:
         socket = context.socket(zmq.PUSH)
+        pushing.append(socket)
         socket.curve_publickey, socket.curve_secretkey = zmq.auth.load_certificate(key_file)
         socket.curve_serverkey = zmq.auth.load_certificate(server_public)[0]
         socket.connect(address)

@@ -31,6 +31,7 @@ listen = "tcp://127.0.0.1:{intake}"
 
 [worker]
 count = 1
+spare = false
 
 [scheduler]
 key_period_s = 4
