@@ -6,7 +6,7 @@ they go on elsewhere once their leases have ended and an engine has started ther
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -75,15 +75,9 @@ class _Run:
     visits: int = 0
 
 
-@dataclass(slots=True)
-class _Totals:
-    rows: list[NodeRow] = field(default_factory=list)
-    recoveries: list[LossRecovery] = field(default_factory=list)
-    moves: int = 0
-
-
 class ClusterSimulation:
-    """One run. `rows`, `recoveries`, `moves` and `runs` have the results."""
+    """One run. `rows`: the timeline, a row a minute; `recoveries`: what each loss did; `moves`: shards that began on
+    another node; `runs`: the shards by number."""
 
     def __init__(
         self,
@@ -103,25 +97,12 @@ class ClusterSimulation:
         self.placement = self._place({})
         self.node_of = dict(self.placement.node_of)
         self.first_placement = dict(self.node_of)
-        self._totals = _Totals()
+        self.rows: list[NodeRow] = []
+        self.recoveries: list[LossRecovery] = []
+        self.moves = 0
         self.runs = {shard.number: self._run(shard) for shard in self.division.shards}
         self._on_progress = on_progress
         self._done_ns = dict.fromkeys(self._machines, 0)
-
-    @property
-    def rows(self) -> Sequence[NodeRow]:
-        """The timeline, a row a minute."""
-        return self._totals.rows
-
-    @property
-    def recoveries(self) -> Sequence[LossRecovery]:
-        """What each loss did."""
-        return self._totals.recoveries
-
-    @property
-    def moves(self) -> int:
-        """Shards that began on another node."""
-        return self._totals.moves
 
     def run(self) -> None:
         """Run from the beginning to the end."""
@@ -165,14 +146,14 @@ class ClusterSimulation:
         self.nodes = [node for node in self.nodes if node.name != loss.node]
         lost = tuple(number for number, node in self.node_of.items() if node == loss.node)
         cameras = sum(self.runs[number].shard.cameras for number in lost)
-        self._totals.recoveries.append(LossRecovery(loss, lost, cameras))
+        self.recoveries.append(LossRecovery(loss, lost, cameras))
         for move in self._place(self.node_of).moves:
             run = self.runs[move.shard]
             if not run.resumes_ns:
                 run.simulation.stop(now_ns)
             run.resumes_ns = now_ns + ns(FAILOVER_S if move.shard in lost else HANDOVER_S)
             self.node_of[move.shard] = move.target
-            self._totals.moves += 1
+            self.moves += 1
 
     def _resume_due(self, now_ns: int) -> None:
         for number, run in self.runs.items():
@@ -181,7 +162,7 @@ class ClusterSimulation:
                 run.simulation.resume(self._machines[self.node_of[number]], now_ns)
 
     def _observe_recoveries(self, now_ns: int) -> None:
-        for recovery in self._totals.recoveries:
+        for recovery in self.recoveries:
             after_s = seconds(now_ns - recovery.loss.at_ns)
             if recovery.all_seen_s is not None or after_s <= 0:
                 continue
@@ -207,7 +188,7 @@ class ClusterSimulation:
             done_ns = machine.done_ns(now_ns)
             row.core_share[name] = seconds(done_ns - self._done_ns[name]) / (row.until_s - begin_s) / machine.servers
             self._done_ns[name] = done_ns
-        self._totals.rows.append(row)
+        self.rows.append(row)
         self._on_progress(round(row.until_s / 60))
 
 

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from engine.cli import exit_codes
 from engine.cli.commands.simulate_cluster import simulate_cluster
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.cli.output_files import check_output
-from engine.clock import NS_PER_S, ns
+from engine.clock import NS_PER_S, ns, seconds
 from engine.config import Settings, load
 from engine.errors import ConfigError
 from engine.terminal.progress import progress
@@ -71,8 +72,6 @@ def simulate(
     Exit 1: a promise was broken, or nothing was due, so that nothing was shown.
     """
     from engine.simulation.faults import load_faults
-    from engine.simulation.report import simulate
-    from engine.simulation.tables import show
     from engine.simulation.world import load_world
 
     if cameras is not None and registry is not None:
@@ -89,21 +88,39 @@ def simulate(
         plans.append((against.name, load(against)))
     # By default the garbage collector would scan a hundred thousand plans again and again, for nothing.
     gc.set_threshold(_GARBAGE_THRESHOLD, 50, 50)
-    if nodes:
-        settings = plans[0][1]
-        fleet = _fleet(settings, world_model, registry, cameras, seed)
-        scenario = _scenario(settings, fleet, world_model, fault_model, (cores, hours, seed))
-        simulate_cluster(scenario, nodes, lose_node or (), plot, as_json=as_json)
-    reports = []
-    for name, settings in plans:
+
+    def scenario_of(settings: Settings) -> "Scenario":
         fleet = _fleet(settings, world_model, registry, cameras, seed)
         scenario = _scenario(settings, fleet, world_model, fault_model, (cores, hours, seed))
         gc.freeze()
-        with progress(ERR, f"simulating {name}, minutes", round(60 * hours)) as done:
+        return scenario
+
+    if nodes:
+        held = simulate_cluster(scenario_of(plans[0][1]), nodes, lose_node or (), plot, as_json=as_json)
+    else:
+        held = _simulate_plans(plans, scenario_of, plot, as_json=as_json)
+    raise typer.Exit(exit_codes.OK if held else exit_codes.NO)
+
+
+def _simulate_plans(
+    plans: Sequence[tuple[str, Settings]],
+    scenario_of: "Callable[[Settings], Scenario]",
+    plot: Path | None,
+    *,
+    as_json: bool,
+) -> bool:
+    """Simulate one plan, or two side by side, print and plot; return whether every promise held."""
+    from engine.simulation.report import simulate
+    from engine.simulation.tables import show
+
+    reports = []
+    for name, settings in plans:
+        scenario = scenario_of(settings)
+        with progress(ERR, f"simulating {name}, minutes", round(seconds(scenario.span_ns) / 60)) as done:
             reports.append(simulate(name, scenario, done))
     if as_json:
         trees = [report.json() for report in reports]
-        OUT.out(json.dumps(trees[0] if against is None else trees, ensure_ascii=False), highlight=False)
+        OUT.out(json.dumps(trees if len(trees) > 1 else trees[0], ensure_ascii=False), highlight=False)
     else:
         show(OUT, reports)
     if plot is not None:
@@ -111,7 +128,7 @@ def simulate(
 
         draw(reports, plot)
         ERR.out(f"drew {plot}", highlight=False)
-    raise typer.Exit(exit_codes.OK if all(report.promises_held for report in reports) else exit_codes.NO)
+    return all(report.promises_held for report in reports)
 
 
 def _scenario(

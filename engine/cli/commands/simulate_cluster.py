@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from engine.cli import exit_codes
 from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT
 from engine.clock import seconds
@@ -18,8 +15,8 @@ if TYPE_CHECKING:
 
 def simulate_cluster(
     scenario: "Scenario", nodes: int, lose_node: Sequence[str], plot: Path | None, *, as_json: bool
-) -> None:
-    """Simulate so many machines of the scenario's cores, print and plot. Exits 1 if a promise was broken.
+) -> bool:
+    """Simulate so many machines of the scenario's cores, print and plot; return whether every promise held.
 
     Raises ConfigError for a loss that cannot be.
     """
@@ -50,4 +47,4 @@ def simulate_cluster(
 
         draw(made, plot)
         ERR.out(f"drew {plot}", highlight=False)
-    raise typer.Exit(exit_codes.OK if made.promises_held else exit_codes.NO)
+    return made.promises_held

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine import __version__
 from engine.clock import monotonic_ns
@@ -36,6 +35,7 @@ from engine.hub.readiness import Readiness
 from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.pictures import PictureService
+from engine.hub.shard_lease import ShardLease
 from engine.hub.state import HubState
 from engine.hub.stories.stories import Stories
 from engine.hub.telemetry import Telemetry
@@ -54,9 +54,6 @@ from engine.serve.access.refusals import Refusals
 from engine.serve.server import GrpcServer
 from engine.storage.db.store import Store
 from engine.storage.writer.writer import Writer
-
-if TYPE_CHECKING:
-    pass
 
 _GRPC_GRACE_S = 1.0
 
@@ -134,12 +131,16 @@ def compose(
     loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
-    address = grpc.start()
-    if lease is not None:
-        lease.publish(address)
-    control.ready(grpc=address, intake=intake_address, metrics=status_address)
+    _tell_ready(control, lease, grpc=grpc.start(), intake=intake_address, metrics=status_address)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
+
+
+def _tell_ready(control: Control, lease: ShardLease | None, **addresses: str) -> None:
+    """Tell the supervisor, and with the lease those who look for the shard, where the hub answers."""
+    if lease is not None:
+        lease.publish(addresses["grpc"])
+    control.ready(**addresses)
 
 
 def _begin(
