@@ -6,6 +6,7 @@ of the network meanwhile. A hub whose lease has ended ends itself; its feeders a
 
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Self
@@ -63,7 +64,7 @@ class ShardLease:
                 logger().info("waiting for the shard: another process has its lease", shard=task.number)
             if not waits():
                 raise LeaseLostError(f"shard {task.number}: stopped while another process had its lease")
-            threading.Event().wait(_ASK_AGAIN_S)
+            time.sleep(_ASK_AGAIN_S)
 
     @property
     def left_ns(self) -> int:
@@ -93,6 +94,7 @@ class ShardLease:
             self._leases.release(self.lease)
         except StoreError as error:
             logger().warning("the lease of the shard was not given back; it ends by itself", detail=str(error))
+        self._leases.close()
 
     def _renew(self) -> None:
         while not self._stopped.wait(self._task.lease_s / _RENEWALS):

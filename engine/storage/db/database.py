@@ -107,7 +107,12 @@ def write_transaction(engine: Engine) -> AbstractContextManager[Connection]:
     In SQLite it waits for the write lock at its beginning: a transaction that first reads and then writes is refused if
     somebody else wrote in between.
     """
-    return engine.execution_options(**{_WRITES: True}).begin()
+    return for_writing(engine).begin()
+
+
+def for_writing(engine: Engine) -> Engine:
+    """Return the same engine for connections whose transactions write."""
+    return engine.execution_options(**{_WRITES: True})
 
 
 def is_write(connection: Connection) -> bool:

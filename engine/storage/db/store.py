@@ -105,7 +105,7 @@ class Store:
         self._last_batch_key = f"{_LAST_BATCH_KEY}.{self._sequences.shard_no}" if fence else _LAST_BATCH_KEY
         self._sealer = Sealer(keys or source_beside(engine.url))
         self._interning = Interning(shared=fence is not None)
-        self._writer_lock = WriterLock(engine, needed=fence is None)
+        self._writer_lock = WriterLock(engine, shared=fence is not None)
         self.transaction_hooks: list[TransactionHook] = []
         self.changes = CameraChanges(engine, self._sequences)
         self.registry = CameraRegistry(engine, self._interning, self._sealer, self.changes, scope)
@@ -126,14 +126,8 @@ class Store:
         `keys`: open and seal the URLs of cameras; without them, the file beside a SQLite database does.
         Raises StoreError if the database cannot be used. One of an older schema is refused and left as it is.
         """
-        parsed = parse_url(url)
-        try:
-            require_no_orphan(parsed)
-            engine = connect(parsed)
-            was_empty = prepare(engine)
-        except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
-            raise unusable_error(parsed, error) from error
-        return cls(engine, name_of(parsed) if was_empty else "", keys)
+        engine, was_empty = _prepared(url)
+        return cls(engine, name_of(engine.url) if was_empty else "", keys)
 
     @classmethod
     def open_existing(cls, url: str, keys: KeySource | None = None) -> Self:
@@ -152,12 +146,7 @@ class Store:
         Raises NoDatabaseError if there is none, StoreError if it cannot be used.
         """
         require_existing(url)
-        parsed = parse_url(url)
-        try:
-            engine = connect(parsed, FENCED_SESSION)
-            prepare(engine)
-        except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
-            raise unusable_error(parsed, error) from error
+        engine, _ = _prepared(url, FENCED_SESSION)
         fence = Fence(lease)
         fence.guard(engine)
         return cls(engine, "", keys, fence, scope_of(engine, lease.shard_no))
@@ -346,6 +335,17 @@ class Store:
         upsert(connection, latest, list(latest_rows.values()))
         upsert(connection, measurements, list(measured.values()))
         return stored
+
+
+def _prepared(url: str, options: str = "") -> tuple[Engine, bool]:
+    """Return a database with its tables, and whether it was empty. `options`: as of `connect`. Raises StoreError."""
+    parsed = parse_url(url)
+    try:
+        require_no_orphan(parsed)
+        engine = connect(parsed, options)
+        return engine, prepare(engine)
+    except (DatabaseUnavailableError, sa.exc.SQLAlchemyError, OSError) as error:
+        raise unusable_error(parsed, error) from error
 
 
 def _measurement_row(record: VisitRecord) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Ensures that only one process writes verdicts to a database; the order of the verdict log depends on it.
 
-Of shards many write to one database: there the lease and its fence (engine.storage.db.shards) do what the lock does.
+Of shards many write to one database: they share the lock, which keeps engines alone and upgrades away, and each has its
+lease and a fence besides (engine.storage.db.shards).
 """
 
 import fcntl
@@ -18,6 +19,7 @@ from engine.storage.db.database import (
     DatabaseUnavailableError,
     connect,
     display_url,
+    for_writing,
     parse_url,
     sqlite_file,
     unusable_error,
@@ -39,12 +41,12 @@ class WriterLock:
     """The lock, and the writer's transactions. Unless `acquire` is called, transactions begin without the lock.
 
     In SQLite it is a lock on a file beside the database, in PostgreSQL an advisory lock of the writer's one connection.
-    A lost connection loses the lock, and the next transaction acquires it again. `needed`: False for a shard.
+    A lost connection loses the lock, and the next transaction acquires it again. `shared`: with other shards.
     """
 
-    def __init__(self, engine: Engine, *, needed: bool = True) -> None:
+    def __init__(self, engine: Engine, *, shared: bool = False) -> None:
         self._engine = engine
-        self._needed = needed
+        self._try_lock = sa.func.pg_try_advisory_lock_shared if shared else sa.func.pg_try_advisory_lock
         self._acquired = False
         self._file = -1
         self._connection: Connection | None = None
@@ -52,8 +54,6 @@ class WriterLock:
     def acquire(self) -> None:
         """Acquire the lock until `release`, or until the process ends. Raises WriterLockedError if another process has
         it."""
-        if not self._needed:
-            return
         path = sqlite_file(self._engine.url)
         if path is not None:
             self._file = lock_file(path, self._engine)
@@ -85,15 +85,27 @@ class WriterLock:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = self._engine.connect()
+            connection = for_writing(self._engine).connect()
             try:
-                _lock_server(connection, self._engine)
+                self._lock_server(connection)
             except BaseException:
                 connection.invalidate()
                 connection.close()
                 raise
             self._connection = connection
         return self._connection
+
+    def _lock_server(self, connection: Connection) -> None:
+        # PostgreSQL takes a moment to notice that a client was killed.
+        deadline_s = time.monotonic() + _WAIT_S
+        while True:
+            locked = connection.scalar(sa.select(self._try_lock(_ADVISORY_LOCK)))
+            connection.commit()  # the lock belongs to the connection, not to the transaction
+            if locked:
+                return
+            if time.monotonic() >= deadline_s:
+                raise _locked_error(self._engine)
+            time.sleep(_POLL_S)
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -138,16 +150,6 @@ def lock_file(database: Path, engine: Engine) -> int:
                 os.close(descriptor)
                 raise _locked_error(engine) from None
             time.sleep(_POLL_S)
-
-
-def _lock_server(connection: Connection, engine: Engine) -> None:
-    # PostgreSQL takes a moment to notice that a client was killed.
-    deadline_s = time.monotonic() + _WAIT_S
-    while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))):
-        if time.monotonic() >= deadline_s:
-            raise _locked_error(engine)
-        time.sleep(_POLL_S)
-    connection.commit()  # the lock belongs to the connection, not to the transaction
 
 
 def _locked_error(engine: Engine) -> WriterLockedError:

@@ -19,6 +19,7 @@ from engine.runtime.log import report
 from engine.runtime.log_events import KEYFRAME_NOT_STORED
 from engine.storage.database_file import DatabaseReplacedError
 from engine.storage.db.database import DatabaseUnavailableError
+from engine.storage.db.shards.fence import FencedError
 from engine.storage.db.store import Store, VisitRecord, Write
 from engine.storage.db.writer_lock import WriterLockedError
 from engine.storage.evidence.store import EvidenceStore
@@ -40,9 +41,10 @@ _UNAVAILABLE_ERRORS = (
     DBAPIError,
     PoolTimeoutError,
     WriterLockedError,
+    FencedError,
     OSError,
 )
-"""Errors that mean that the database cannot be written to for now."""
+"""Errors that mean that this process cannot write to the database for now; no entry is to blame."""
 
 
 class Writer:

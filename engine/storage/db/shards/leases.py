@@ -5,7 +5,7 @@ are refused by the fence (engine.storage.db.shards.fence), so that of two proces
 only one writes. Only PostgreSQL.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from engine.storage.db.database import write_transaction
+from engine.errors import StateError, StoreError
+from engine.storage.db.database import display_url, write_transaction
 from engine.storage.db.finding_tables import finding_events
 from engine.storage.db.shards.sequences import final_below, floor_after
 from engine.storage.db.shards.tables import camera_changes, shard_counties, shards
@@ -56,7 +57,16 @@ class Leases:
     """The leases of one database. Any thread may call; every call is its own transaction. All raise StoreError."""
 
     def __init__(self, engine: Engine) -> None:
+        """Raises StoreError if the database is not PostgreSQL."""
+        if engine.dialect.name != "postgresql":
+            raise StoreError(
+                f"record.url = {display_url(engine.url)!r}: several machines share a PostgreSQL database; give its URL"
+            )
         self._engine = engine
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
 
     def acquire(self, shard_no: int, owner: str, node: str, ttl_s: float) -> Lease | None:
         """Take the lease of a shard for `ttl_s`; None while another process holds it, or there is no such shard.
@@ -125,13 +135,15 @@ class Leases:
                 for row in connection.execute(rows)
             )  # fmt: skip
 
-    def assign(self, shard_of: dict[str, int]) -> None:
+    def assign(self, shard_of: Mapping[str, int]) -> None:
         """Store the shard's number of each county, in place of all that were stored; add shards that are new.
 
-        A shard without counties stays, since its number may be in sequence numbers.
+        A shard without counties stays, since its number may be in sequence numbers. Raises StateError, and changes
+        nothing, if a county would leave or join a shard that somebody holds: who runs it has loaded its counties.
         """
         with self._transaction() as connection:
-            known = set(connection.scalars(sa.select(shards.c.shard_no)))
+            known = set(connection.scalars(sa.select(shards.c.shard_no).with_for_update()))
+            _require_free(connection, shard_of)
             fresh = [
                 {"shard_no": number, "epoch": 0, "expires_at": _NEVER, "floor_us": 0}
                 | dict.fromkeys(("owner", "node", "address"), "")
@@ -149,6 +161,17 @@ class Leases:
         with write_transaction(self._engine) as connection:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
             yield connection
+
+
+def _require_free(connection: Connection, shard_of: Mapping[str, int]) -> None:
+    before = {row.county: row.shard_no for row in connection.execute(sa.select(shard_counties))}
+    moved = [county for county in before.keys() | shard_of.keys() if before.get(county) != shard_of.get(county)]
+    concerned = {number for county in moved for number in (before.get(county), shard_of.get(county)) if number}
+    held = sa.select(shards.c.shard_no).where(
+        shards.c.shard_no.in_(concerned), shards.c.owner != "", shards.c.expires_at > sa.func.clock_timestamp()
+    )
+    if taken := sorted(connection.scalars(held)):
+        raise StateError(f"the counties of shards {taken} would change while engines run them; stop these first")
 
 
 def _same(lease: Lease) -> "tuple[sa.ColumnElement[bool], ...]":

@@ -32,10 +32,10 @@ export class Pictures {
     for (const [, picture] of this.kept) picture.due = Math.min(picture.due ?? Infinity, Math.max(Date.now(), (picture.asked ?? 0) + FRESH_MS));
   }
 
-  // `rows()`: those whose pictures are wanted, the most urgent first.
-  ask(rows) {
+  // `wanted()`: returns the rows whose pictures are wanted now, the most urgent first.
+  ask(wanted) {
     while (this.underWay < BATCHES_AT_ONCE) {
-      const batch = this.nextBatch(rows());
+      const batch = this.nextBatch(wanted());
       if (!batch.length) return;
       this.askBatch(batch);
     }
