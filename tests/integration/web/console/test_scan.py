@@ -290,8 +290,7 @@ def test_the_way_back_leads_into_the_console(attacked: World) -> None:
 
 @pytest.mark.parametrize("share", [4, pytest.param(1, marks=pytest.mark.long)])
 def test_no_field_brings_down_a_page(attacked: World, share: int) -> None:
-    """Each field of each route with each wrong value, or one in `share` of them; what it changes is allowed to the
-    caller."""
+    """Each field of each route with each wrong value, or one in `share`; what it changes is allowed to the caller."""
     cases = [
         (method, path, {**usual(names), name: value})
         for method, path, names in ROUTES
