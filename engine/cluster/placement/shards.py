@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SHARDS_MAX = 1023
-"""Numbers of shards are 1 to this: sequence numbers keep ten bits for them (engine.storage.db.sequences)."""
+"""Numbers of shards are 1 to this: sequence numbers keep ten bits for them (engine.storage.db.shards.sequences)."""
 _CITY_DIGITS = 4
 _STAYS_TOGETHER = 1.25
 """A shard is parted once it costs so much more than it may: at the limit a few cameras more or less would part counties
