@@ -271,7 +271,7 @@ def _settings(folder: Path) -> Settings:
     return Settings(
         feed=FeedSettings(demuxers=0),
         intake=IntakeSettings(listen="tcp://127.0.0.1:0", queue_frames_max=32),
-        worker=WorkerSettings(count=CORES),
+        worker=WorkerSettings(count=CORES, spare=False),
         record=RecordSettings(
             url=f"sqlite:///{folder}/patrol.db",
             evidence_dir=str(folder / "evidence"),

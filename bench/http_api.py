@@ -163,7 +163,7 @@ def _settings(folder: Path) -> Settings:
     return Settings(
         feed=FeedSettings(demuxers=0),
         intake=IntakeSettings(listen=""),
-        worker=WorkerSettings(count=1),
+        worker=WorkerSettings(count=1, spare=False),
         record=RecordSettings(url=f"sqlite:///{folder}/patrol.db", evidence_dir=f"{folder}/evidence"),
         serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="", address_calls_per_s_max=0),
         web=WebSettings(listen="127.0.0.1:0"),

@@ -48,7 +48,7 @@ class Workers:
     """`count` workers whose sockets are in `folder`. Leave the context to end them."""
 
     def __init__(self, count: int, folder: Path) -> None:
-        settings = Settings.model_validate({"worker": {"count": count}, "log": _LOG})
+        settings = Settings.model_validate({"worker": {"count": count, "spare": False}, "log": _LOG})
         self._children = [child for child in plan(settings, Calendar(), folder) if child.role == "worker"]
         self._credit = settings.worker.credit
         self._stderr = ChildStderr()

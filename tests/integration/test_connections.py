@@ -42,6 +42,7 @@ listen = ""
 format = "json"
 [worker]
 count = 1
+spare = false
 [feed]
 deadline_s = 3
 connect_timeout_s = 1

@@ -51,6 +51,7 @@ demuxers = 0
 listen = ""
 [worker]
 count = 1
+spare = false
 [scheduler]
 key_period_s = 2
 ordinary_period_s = 2

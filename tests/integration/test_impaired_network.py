@@ -27,6 +27,7 @@ deadline_s = 4
 connect_timeout_s = 2
 [worker]
 count = 1
+spare = false
 [intake]
 listen = ""
 [scheduler]

@@ -60,7 +60,7 @@ def configuration(folder: Path) -> Path:
     config.write_text(
         f'[record]\nurl = "sqlite:///{folder}/var/p.db"\nevidence_dir = "{folder}/var/ev"\n'
         f'quarantine_dir = "{folder}/var/q"\nkey_file = "{folder}/patrol.key"\n'
-        '[web]\nlisten = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n[worker]\ncount = 1\n'
+        '[web]\nlisten = "127.0.0.1:0"\n[intake]\nlisten = "tcp://127.0.0.1:0"\n[worker]\ncount = 1\nspare = false\n'
         '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = "127.0.0.1:0"\n'
         "[feed]\ndeadline_s = 6\nconnect_timeout_s = 3\n[ledger]\noffline_min_h = 0\n"
         "[scheduler]\nconfirm_spacing_s = 1\n"

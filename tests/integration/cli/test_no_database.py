@@ -62,7 +62,7 @@ def test_a_writing_command_says_that_the_database_is_new_once(command: str, fold
 def test_the_engine_says_that_its_database_is_new(folder: Path) -> None:
     (folder / "patrol.toml").write_text(
         '[serve]\ngrpc_listen = "127.0.0.1:0"\nmetrics_listen = ""\n[intake]\nlisten = ""\n[feed]\ndemuxers = 0\n'
-        "[web]\nenabled = false\n[worker]\ncount = 1\n"
+        "[web]\nenabled = false\n[worker]\ncount = 1\nspare = false\n"
     )
     log = folder / "log"
     with log.open("w") as stream:

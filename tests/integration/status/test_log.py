@@ -57,7 +57,7 @@ class Patrol:
         self.config.write_text(
             f"[record]\nurl = 'sqlite:///{self.folder}/p.db'\nevidence_dir = '{self.folder}/ev'\n"
             "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n"
-            "[web]\nenabled = false\n[worker]\ncount = 1\n"
+            "[web]\nenabled = false\n[worker]\ncount = 1\nspare = false\n"
             "[feed]\ndeadline_s = 3\nconnect_timeout_s = 1.0\n[ledger]\noffline_min_h = 0\n"
             f"[scheduler]\norder_timeout_s = 6\nkey_period_s = {key_period_s}\n{quick}"
         )

@@ -217,3 +217,10 @@ def _set_read_only(server: PostgresServer, value: str) -> None:
     with administrator(server) as connection:
         connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         connection.execute("SELECT pg_reload_conf()")
+
+    # A server tells the sessions that are there before it takes a new one: once a new one has the value, all have.
+    def is_set() -> bool:
+        with administrator(server) as connection:
+            return connection.execute("SHOW default_transaction_read_only").fetchone() == (value,)
+
+    wait_until(is_set)

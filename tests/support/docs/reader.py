@@ -49,6 +49,7 @@ connect_timeout_s = 1
 
 [worker]
 count = 1
+spare = false
 
 [scheduler]
 key_period_s = 2
