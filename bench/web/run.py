@@ -32,6 +32,7 @@ _DAY_S = 86_400
 _FILL_PER_S = 250.0
 _FILL_S_MAX = 900.0
 _STEP = 40_503
+_SETTLE_S = 15.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,6 +48,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         fill_s = _fill(database, intake, shown)
         pusher = stack.enter_context(child(push, intake, list(regions), options.checks))
         pusher.recv()
+        time.sleep(_SETTLE_S)  # what waited while the pusher began is judged; the spare worker is loaded
         result = {
             "cameras": options.cameras,
             "checks": options.checks,

@@ -17,6 +17,7 @@ from engine.cli.commands import cameras, cluster, config, db, evidence, findings
 from engine.cli.commands.check import check
 from engine.cli.commands.doctor import doctor
 from engine.cli.commands.export import export
+from engine.cli.commands.front import front
 from engine.cli.commands.pause import pause, resume
 from engine.cli.commands.rejudge import rejudge
 from engine.cli.commands.report import report
@@ -32,8 +33,8 @@ from engine.redact import KNOWN
 
 app = typer.Typer(no_args_is_help=True, help="Patrols every kitchen camera of a province.", epilog=exit_codes.epilog())
 for command in (
-    run, web, demo, doctor, check, check_now, verdicts, story, picture, top, plan, pause, resume, simulate, rejudge,
-    report, spot_check, audit, export,
+    run, front, web, demo, doctor, check, check_now, verdicts, story, picture, top, plan, pause, resume, simulate,
+    rejudge, report, spot_check, audit, export,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(config.app, name="config")

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from engine.config.cluster import ClusterSettings
 from engine.config.feed import FeedSettings
+from engine.config.front import FrontSettings
 from engine.config.intake import IntakeSettings
 from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
@@ -289,5 +290,6 @@ class Settings(Section):
     processes: ProcessSettings = ProcessSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     cluster: ClusterSettings = ClusterSettings()
+    front: FrontSettings = FrontSettings()
     log: LogSettings = LogSettings()
     reload: ReloadSettings = ReloadSettings()

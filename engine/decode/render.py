@@ -16,13 +16,18 @@ from engine.model.keyframe import Codec
 from engine.model.picture import RenderedPicture
 
 QUALITY = 90
+SMALL_QUALITY = 75
+"""Of pictures of SMALL_PX and less: a wall shows hundreds of them, and nobody looks at one closely."""
+SMALL_PX = 320
 
 
-def render_jpeg(codec: Codec, payload: bytes, *, side_px_max: int = 0, quality: int = QUALITY) -> RenderedPicture:
-    """Return the picture as JPEG, at most `side_px_max` pixels a side (0: unchanged).
+def render_jpeg(codec: Codec, payload: bytes, *, side_px_max: int = 0, quality: int = 0) -> RenderedPicture:
+    """Return the picture as JPEG, at most `side_px_max` pixels a side (0: unchanged). `quality`: 1 to 95; 0: as usual
+    for the size.
 
     Raises DecodeError as decode_rgb does.
     """
+    quality = quality or (SMALL_QUALITY if 0 < side_px_max <= SMALL_PX else QUALITY)
     return jpeg_of(Image.fromarray(decode_rgb(codec, payload, side_px_max)), quality=quality)
 
 
@@ -52,9 +57,18 @@ def decode_rgb(codec: Codec, payload: bytes, side_px_max: int = 0) -> npt.NDArra
         raise DecodeError("damaged", f"{codec}: {getattr(error, 'strerror', None) or error}") from error
     if not frames:
         raise DecodeError("damaged", f"{codec}: {len(payload)} bytes gave no picture")
-    rgb: npt.NDArray[np.uint8] = np.asarray(frames[-1].to_ndarray(format="rgb24"), np.uint8)
-    if side_px_max and max(rgb.shape[:2]) > side_px_max:
-        image = Image.fromarray(rgb)
-        image.thumbnail((side_px_max, side_px_max))
-        return np.asarray(image)
+    frame = frames[-1]
+    width, height = _within(frame.width, frame.height, side_px_max)
+    if (width, height) != (frame.width, frame.height):
+        # Made smaller before the colours are converted, not after: that takes a tenth of the time.
+        frame = frame.reformat(width, height, format="rgb24", interpolation="AREA")
+    rgb: npt.NDArray[np.uint8] = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
     return rgb
+
+
+def _within(width: int, height: int, side_px_max: int) -> tuple[int, int]:
+    """Return the size of a picture whose longer side is at most `side_px_max`; 0: its own."""
+    longest = max(width, height)
+    if not side_px_max or longest <= side_px_max:
+        return width, height
+    return max(1, round(width * side_px_max / longest)), max(1, round(height * side_px_max / longest))

@@ -66,6 +66,12 @@ class Catalog:
                 if verdict.camera_id in self._registry.cameras:  # it may have left the registry meanwhile
                     self._latest[verdict.camera_id] = packed
 
+    def show(self, status: CameraStatus) -> None:
+        """Show the latest verdict of a camera that has come from another shard."""
+        if isinstance(status.stored_verdict, PackedVerdict):
+            with self._changing:
+                self._latest.setdefault(status.camera.camera_id, status.stored_verdict)
+
     def forget(self, camera_ids: Iterable[str]) -> None:
         """Remove cameras that left the registry."""
         with self._changing:
@@ -81,6 +87,11 @@ class Catalog:
         """Return a camera's latest verdict; None if it has none, or the registry does not know it."""
         packed = self._latest.get(camera_id)
         return None if packed is None or camera_id not in self._registry.cameras else packed.verdict(camera_id)
+
+    def visited_wall_ns(self, camera_id: str) -> int:
+        """Return when the visit of a camera's latest verdict was; 0 if it has none."""
+        packed = self._latest.get(camera_id)
+        return 0 if packed is None else packed.at_wall_ns
 
     def page(self, query: CameraQuery) -> CameraPage:
         """Return the page of cameras that follows `query.after`, in the order asked for."""

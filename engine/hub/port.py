@@ -2,7 +2,7 @@
 the hub's thread."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -12,6 +12,8 @@ from engine.errors import ErrorReason, NotFoundError, RegistryError, Unavailable
 from engine.feed.camera_url import check_url, is_file
 from engine.hub.catalog import Catalog
 from engine.hub.keyframes.pipeline import Storage
+from engine.hub.local_cameras import LocalCameras
+from engine.hub.reads import Reads
 from engine.hub.services.canteens import CanteenService
 from engine.hub.services.configurations import ConfigurationService
 from engine.hub.services.digests import DigestService
@@ -23,28 +25,17 @@ from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.services.viewers import Viewers
 from engine.hub.state import HubState
 from engine.hub.stories.stories import Stories
-from engine.hub.uplink_owners import on_foreign_uplinks
-from engine.interchange.regions import hebei
 from engine.interchange.registry_rules import check_cameras, restore_passwords
 from engine.judge.rules import RULES_VERSION
-from engine.model.access import Actor, AuditEntry, AuditQuery, Token, TokenOrder
 from engine.model.camera import Camera
 from engine.model.dialogue import TraceLine
 from engine.model.engine_status import EngineStatus
 from engine.model.registry import (
-    CameraCount,
-    CameraPage,
-    CameraQuery,
-    CameraStatus,
     ImportReport,
-    Region,
-    RegionLevel,
     RowProblem,
 )
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
-from engine.model.spot_check import SpotCheck, SpotCheckHeader, SpotCheckOrder, SpotCheckReport
 from engine.model.stories.story import CameraStory
-from engine.model.verdict import LoggedVerdict, Verdict
 from engine.model.visit import CheckNowReport
 from engine.redact import MASK
 from engine.runtime.log import report, time_text
@@ -67,7 +58,7 @@ _NO_FILE = (
 )
 
 
-class Port:
+class Port(Reads):
     """Implements engine.serve.port.HubPort. Database calls run in threads, hub state is read in the hub's thread.
 
     `has_begun`: whether the patrol has; any thread may ask. Calls about the schedule wait for that, and raise
@@ -85,13 +76,16 @@ class Port:
         canteens: CanteenService,
         digests: DigestService,
         stories: Stories,
+        cameras: LocalCameras,
         has_begun: Callable[[], bool],
     ) -> None:
+        spot_checks = SpotCheckService(
+            storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
+        )
+        super().__init__(storage.store, state.registry, catalog, spot_checks)
         self._state = state
         self._has_begun = has_begun
         self._storage = storage
-        self._store = storage.store
-        self._catalog = catalog
         self._kpi_service = kpis
         self._findings = findings
         self._pictures = pictures
@@ -100,9 +94,7 @@ class Port:
         self._canteens = canteens
         self._digests = digests
         self._stories = stories
-        self._spot_checks = SpotCheckService(
-            storage.store.spot_checks, lambda: state.configuration.settings.scheduler, self.check_now
-        )
+        self._cameras = cameras
         self._configurations = ConfigurationService(state.configuration, state.calls, state.registry.cameras)
         self._started_wall_ns = wall_ns()
 
@@ -127,26 +119,14 @@ class Port:
             rows = good[begin : begin + _IMPORT_ROWS]
             added, changed, unchanged = await asyncio.to_thread(self._store.registry.upsert, rows)
             counts = (counts[0] + added, counts[1] + changed, counts[2] + unchanged)
-            await self._ask(lambda rows=rows: self._upsert(rows))  # type: ignore[misc]
+            await self._ask(lambda rows=rows: self._cameras.upsert(rows))  # type: ignore[misc]
             await asyncio.to_thread(self._kpi_service.upsert, rows)
         return ImportReport(*counts, problems)
 
     async def remove_cameras(self, camera_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         """Remove cameras with everything kept about them; returns how many were removed, and the ids not known."""
 
-        state = self._state
-
-        def drop() -> None:
-            state.visits.remove(camera_ids, monotonic_ns())
-            state.registry.remove(camera_ids)
-            self._catalog.forget(camera_ids)
-            self._stories.forget(camera_ids)
-            self._findings.forget(camera_ids)
-            for camera_id in camera_ids:
-                state.judge.forget(camera_id)
-                state.workers.proven.forget(camera_id)
-
-        await self._ask(drop)
+        await self._ask(lambda: self._cameras.forget(camera_ids))
         await asyncio.to_thread(self._kpi_service.remove, camera_ids)
         removed = await asyncio.to_thread(self._store.registry.remove, camera_ids)
         for camera_id in removed:
@@ -174,55 +154,13 @@ class Port:
         """Trace these cameras no more."""
         await self._ask(lambda: self._state.visits.dialogues.forget(camera_ids))
 
-    async def camera(self, camera_id: str) -> CameraStatus | None:
-        """Return a camera with its latest verdict; None if the registry does not know it."""
-        return self._catalog.camera(camera_id)
-
-    async def regions(self, camera_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return the regions of the cameras that are known."""
-        known = self._state.registry.cameras
-        # One lookup each: the hub's thread may remove a camera at any moment.
-        cameras = ((camera_id, known.get(camera_id)) for camera_id in camera_ids)
-        return {camera_id: camera.region for camera_id, camera in cameras if camera is not None}
-
-    async def on_foreign_uplinks(self, cameras: Sequence[Camera], region_prefix: str) -> set[str]:
-        """Return the ids of those of these rows whose uplink has cameras outside of a region, and is new to them."""
-        known = self._state.registry.cameras
-        # `list` copies in one step, while the hub's thread may change the registry at any moment.
-        return await asyncio.to_thread(on_foreign_uplinks, cameras, known, list(known.values()), region_prefix)
-
-    async def verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
-        """Return a verdict on a camera; `visit_id` 0 means the latest. None if it is not kept."""
-        latest = self._catalog.verdict(camera_id)
-        if latest is None or visit_id in (0, latest.visit_id):
-            return latest
-        return await asyncio.to_thread(self._find_verdict, camera_id, visit_id)
-
-    async def verdicts(self, camera_id: str, before_seq: int, limit: int) -> Sequence[LoggedVerdict]:
-        """Return verdicts on a camera, newest first, with seq below `before_seq` (0: from the newest)."""
-        return await asyncio.to_thread(self._store.history.of_camera, camera_id, before_seq, limit)
-
     async def story(self, camera_id: str) -> CameraStory:
         """Return what happened to a camera lately; without events while it is quietly ok."""
         return self._stories.story(camera_id)
 
-    async def list_cameras(self, query: CameraQuery) -> CameraPage:
-        """Return a page of cameras. What is ready is returned at once: waiting for a thread would take ten times as
-        long while others compute."""
-        page = self._catalog.ready_page(query)
-        return await asyncio.to_thread(self._catalog.page, query) if page is None else page
-
-    async def count_cameras(self, query: CameraQuery, level: RegionLevel) -> tuple[Sequence[CameraCount], CameraCount]:
-        """Return the numbers of cameras by region, and in all."""
-        return await asyncio.to_thread(self._catalog.count, query, level.digits)
-
     async def status(self, region_prefix: str) -> EngineStatus:
         """Return how the patrol goes, with the cameras of a region."""
         return await self._ask(lambda: self._status(region_prefix))
-
-    async def list_regions(self, region_prefix: str) -> Sequence[Region]:
-        """Return the regions with cameras that begin with the prefix, with the names that digests have."""
-        return await asyncio.to_thread(self._catalog.regions, region_prefix, hebei().label)
 
     async def schedule(self) -> SchedulerStatus:
         """Return how the patrol keeps its periods."""
@@ -263,34 +201,6 @@ class Port:
                 metadata={"scope": scope.kind, "value": scope.value},
             )
         return status
-
-    async def draw_spot_check(self, order: SpotCheckOrder) -> SpotCheckReport:
-        """Draw canteens for people to inspect. Raises NotFoundError if none qualify, ConflictError while one runs."""
-        return await self._spot_checks.draw(order)
-
-    async def spot_check(self, draw_id: int) -> SpotCheck | None:
-        """Return a spot check; `draw_id` 0 means the latest. None if it is not kept."""
-        return await self._spot_checks.get(draw_id)
-
-    async def spot_checks(self) -> tuple[SpotCheckHeader, ...]:
-        """Return the spot checks that are kept, newest first."""
-        return await self._spot_checks.headers()
-
-    async def create_token(self, order: TokenOrder, creator: Actor) -> tuple[Token, str]:
-        """Create a token; returns it with its secret. Raises ExistsError if the name is taken."""
-        return await asyncio.to_thread(self._store.access.create_token, order, creator.name, wall_ns())
-
-    async def tokens(self) -> tuple[Token, ...]:
-        """Return all tokens that were ever created, by number."""
-        return await asyncio.to_thread(self._store.access.tokens)
-
-    async def revoke_token(self, token_id: int) -> Token | None:
-        """Revoke a token and return it; None if there is no such token."""
-        return await asyncio.to_thread(self._store.access.revoke_token, token_id, wall_ns())
-
-    async def audit_entries(self, query: AuditQuery) -> tuple[AuditEntry, ...]:
-        """Return audit entries, newest first."""
-        return await asyncio.to_thread(self._store.access.entries, query)
 
     @property
     def ledger(self) -> FindingsService:
@@ -359,22 +269,6 @@ class Port:
 
     def _check_url(self, url: str) -> None:
         check_url(url, self._state.configuration.settings.feed.schemes)
-
-    def _upsert(self, cameras: Sequence[Camera]) -> None:
-        self._state.registry.upsert(cameras)
-        self._state.visits.upsert(cameras, monotonic_ns())
-
-    def _find_verdict(self, camera_id: str, visit_id: int) -> Verdict | None:
-        """Search from the newest on. Visit ids count up, so the search ends at the first that is smaller."""
-        before_seq = 0
-        while page := self._store.history.of_camera(camera_id, before_seq, _SEARCH_ROWS):
-            for logged in page:
-                if logged.verdict.visit_id == visit_id:
-                    return logged.verdict
-                if 0 < logged.verdict.visit_id < visit_id:
-                    return None
-            before_seq = page[-1].seq
-        return None
 
     def _status(self, region_prefix: str) -> EngineStatus:
         by_state = self._state.registry.by_state(region_prefix)

@@ -20,7 +20,9 @@ from engine.storage.db.shards.leases import Lease, Leases
 
 _ASK_AGAIN_S = 0.5
 _RENEWALS = 4
-"""Renewals in the time of a lease."""
+"""Renewals in the time of a lease, at least."""
+_RENEW_S_MAX = 1.0
+"""Time between two renewals, at most: readers of all shards see what the shard has committed up to the last one."""
 _MARGIN = 0.2
 """The share of a lease's time that is left to end visits before another process may take the shard."""
 
@@ -97,7 +99,7 @@ class ShardLease:
         self._leases.close()
 
     def _renew(self) -> None:
-        while not self._stopped.wait(self._task.lease_s / _RENEWALS):
+        while not self._stopped.wait(min(_RENEW_S_MAX, self._task.lease_s / _RENEWALS)):
             asked_ns = monotonic_ns()
             try:
                 renewed = self._leases.renew(self.lease, self._task.lease_s, self._address)

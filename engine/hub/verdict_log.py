@@ -23,19 +23,21 @@ class VerdictLog:
     async def after(self, seq: int, limit: int) -> Sequence[PublishedVerdict]:
         """Return the first verdicts with a greater seq, at most `limit`."""
         rows = await asyncio.to_thread(self._history.after, seq, limit)
-        return [self._located(row.seq, row.verdict, row.changed) for row in rows]
+        return [located(row.seq, row.verdict, row.changed, self._registry) for row in rows]
 
     def published(self, records: Sequence[VisitRecord]) -> list[PublishedVerdict]:
         """Return records that were just committed as watchers see them. For the writer's thread."""
-        return [self._located(record.seq, record.verdict, record.changed) for record in records]
+        return [located(record.seq, record.verdict, record.changed, self._registry) for record in records]
 
     def _span(self) -> tuple[int, int]:
         oldest = self._history.oldest_seq()
         return max(0, oldest - 1), self._history.last_seq()
 
-    def _located(self, seq: int, verdict: Verdict, changed: bool) -> PublishedVerdict:
-        # One lookup in a dictionary that only the hub's thread changes needs no lock.
-        camera = self._registry.cameras.get(verdict.camera_id)
-        if camera is None:
-            return PublishedVerdict(seq, verdict, changed)
-        return PublishedVerdict(seq, verdict, changed, camera.region, camera.site_id)
+
+def located(seq: int, verdict: Verdict, changed: bool, registry: Registry) -> PublishedVerdict:
+    """Return a verdict with the place of its camera, if that is still known. Any thread."""
+    # One lookup in a dictionary that another thread changes needs no lock.
+    camera = registry.cameras.get(verdict.camera_id)
+    if camera is None:
+        return PublishedVerdict(seq, verdict, changed)
+    return PublishedVerdict(seq, verdict, changed, camera.region, camera.site_id)

@@ -1,8 +1,8 @@
 """The ledger's state machine: verdicts, commands and time go in; events and check requests come out. Pure.
 
 The caller stores the events. Only findings that have not ended are held here. Every event goes through
-projection.apply, so a replay of the stored events gives the same findings. If the wall clock is set back, no re-check
-takes longer, and the events of a finding keep the order of their times.
+projection.apply, so a replay gives the same findings. If the wall clock is set back, no re-check takes longer, and
+times stay in order.
 """
 
 from collections import Counter
@@ -94,11 +94,23 @@ class Ledger:
         self.wakeups: list[tuple[int, int]] = []
         self._requests = RequestMemory(requests)
         self.operator_list = OperatorList(operator_cases)
+        self.adopt(findings)
+
+    def adopt(self, findings: Iterable[Finding]) -> None:
+        """Hold these findings, which have not ended, as their events left them; those held already stay as they are."""
         for finding in findings:
-            self._add(finding)
-            if finding.state.claimed:
-                self._begin_recheck(finding, now_wall_ns)
-            self._schedule_wakeup(finding)
+            if finding.finding_id not in self.findings:
+                self._add(finding)
+                if finding.state.claimed:
+                    self._begin_recheck(finding, self._now_wall_ns)
+                self._schedule_wakeup(finding)
+
+    def release(self, camera_ids: Iterable[str]) -> None:
+        """Hold the findings of these cameras no more, without an event: another ledger holds them now."""
+        for camera_id in camera_ids:
+            for finding_id in list(self._index.of(camera_id).values()):
+                self._remove(self.findings[finding_id])
+                self._rechecks.pop(finding_id, None)
 
     def observe(self, verdict: Verdict, camera: Camera, now_wall_ns: int) -> list[Action]:
         """Process the verdict of a visit; return the events and check requests that follow from it.

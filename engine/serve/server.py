@@ -22,11 +22,14 @@ from engine.runtime.certificate import RELOAD_S, Certificate, TlsFiles, WatchedC
 from engine.runtime.descriptors import connections_within
 from engine.serve.access.audit_trail import AuditTrail
 from engine.serve.access.call_limits import CallLimits
+from engine.serve.access.forwarded import ForwardedCalls
 from engine.serve.access.interceptor import CallInterceptor
 from engine.serve.access.refusals import Refusals
 from engine.serve.access.rules import CHANGES, PACKAGE, RULES
 from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
+from engine.serve.forwarding.front_door import FrontDoor
+from engine.serve.forwarding.interceptor import ForwardingInterceptor
 from engine.serve.port import AccessStore, HubPort
 from engine.serve.services import reflection
 from engine.serve.services.access import AccessService
@@ -70,7 +73,8 @@ class GrpcServer:
 
     `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
     reaches its folder. `unready`: returns why the engine cannot do its work; called once a second. `refusals`: what is
-    refused elsewhere than in a call, for the audit log. `trace`: as of CallInterceptor.
+    refused elsewhere than in a call, for the audit log. `trace`: as of CallInterceptor. `front`: passes calls on to
+    shards; None for an engine, which answers all itself.
     """
 
     def __init__(
@@ -86,7 +90,9 @@ class GrpcServer:
         unready: Callable[[], Sequence[str]] = tuple,
         refusals: Refusals | None = None,
         trace: Callable[[Span, str], None] | None = None,
+        front: FrontDoor | None = None,
     ) -> None:
+        self._front = front
         self._trace = trace
         self._settings = settings
         self._hub = hub
@@ -140,6 +146,8 @@ class GrpcServer:
                 task.cancel()
             if self._server is not None:
                 await self._server.stop(grace_s)
+            if self._front is not None:
+                await self._front.channels.close()
             await self._audit.flush()
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(grace_s + _START_S)
@@ -175,10 +183,11 @@ class GrpcServer:
             CallLimits(settings),
             self._trace,
             open_reflection=settings.reflection == "open",
+            forwarded=ForwardedCalls(self._places_key),
         )
         connections_max = connections_within(settings.connections_max)
         options = (*_OPTIONS, ("grpc.max_allowed_incoming_connections", connections_max))
-        server = grpc.aio.server(interceptors=[interceptor], options=options)
+        server = grpc.aio.server(interceptors=[*self._passing_on(tokens), interceptor], options=options)
         page_size_max = settings.page_size_max
         cameras_pb2_grpc.add_CameraServiceServicer_to_server(CameraService(self._redact, page_size_max), server)
         patrol_pb2_grpc.add_PatrolServiceServicer_to_server(PatrolService(page_size_max), server)
@@ -206,6 +215,11 @@ class GrpcServer:
             self._reload_certificate(),
         )
         self._tasks = [asyncio.create_task(task) for task in upkeep]
+
+    def _passing_on(self, tokens: TokenCache) -> list[grpc.aio.ServerInterceptor]:
+        if self._front is None:
+            return []
+        return [ForwardingInterceptor(self._front, tokens.authenticate, self._metrics)]
 
     def _scoped_hub(self, actor: Actor) -> ScopedHub:
         return ScopedHub(self._hub, actor, self._verdicts, self._findings, self._places_key)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Run the engine on several machines.")
 
 _NODES_MAX = 1000
+NO_SHARDS: "Mapping[str, int]" = {}
 _SHARED_SHOWN = 20
 
 
@@ -71,7 +72,38 @@ def plan(
     raise typer.Exit(exit_codes.NO if made.unplaced() else exit_codes.OK)
 
 
-def _division(settings: Settings, registry: Path | None) -> "Division":
+@app.command("assign")
+def assign(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Divide the counties of the registry into shards, and store which shard has which county.
+
+    Counties stay with the shard that they have, as far as its size allows. Refused while an engine runs a shard whose
+    counties would change.
+    """
+    from engine.storage.db.database import connect, parse_url
+    from engine.storage.db.shards.leases import Leases
+
+    settings = settings_of(config)
+    fresh = _division(settings, None)  # also makes sure that the database is there, and up to date
+    leases = Leases(connect(parse_url(settings.record.url)))
+    try:
+        before = {county: row.shard_no for row in leases.all() for county in row.counties}
+        shards = (_division(settings, None, before) if before else fresh).shards
+        if not shards:
+            raise ConfigError("the registry has no cameras, so there is nothing to divide; import cameras first")
+        after = {county: shard.number for shard in shards for county in shard.counties}
+        # What has no cameras now keeps its shard.
+        leases.assign(before | after)
+    finally:
+        leases.close()
+    changed = sorted(county for county, number in after.items() if before.get(county) != number)
+    if as_json:
+        print_json({"shards": len(shards), "counties": len(after), "changed": changed})
+    else:
+        text = f"{len(shards):,} shards have {len(after):,} counties; {len(changed):,} counties changed their shard"
+        OUT.out(text, highlight=False)
+
+
+def _division(settings: Settings, registry: Path | None, before: "Mapping[str, int]" = NO_SHARDS) -> "Division":
     """Divide the cameras of a file, or those of the database; report bad rows of the file on stderr."""
     if registry is not None:
         from engine.batch.registry_files import read_registry
@@ -79,19 +111,24 @@ def _division(settings: Settings, registry: Path | None) -> "Division":
         rows, problems = read_registry(registry, settings)
         for problem in problems[:10]:
             ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
-        return _divided(settings, rows, {})
+        return _divided(settings, rows, {}, before)
     with open_to_read(settings) as store:
         latest = {camera_id: packed for camera_id, packed, _ in store.latest()}
-        return _divided(settings, store.registry.cameras(), latest)
+        return _divided(settings, store.registry.cameras(), latest, before)
 
 
-def _divided(settings: Settings, cameras: "Iterable[Camera]", latest: "Mapping[str, PackedVerdict]") -> "Division":
+def _divided(
+    settings: Settings,
+    cameras: "Iterable[Camera]",
+    latest: "Mapping[str, PackedVerdict]",
+    before: "Mapping[str, int]",
+) -> "Division":
     from engine.cluster.placement.groups import camera_groups
     from engine.cluster.placement.shards import ShardSize, divide
 
     size = ShardSize(settings.cluster.shard_cores_min, settings.cluster.shard_cores_max)
     try:
-        return divide(camera_groups(cameras, settings.scheduler, latest.get), {}, size)
+        return divide(camera_groups(cameras, settings.scheduler, latest.get), before, size)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 

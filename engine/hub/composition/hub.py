@@ -29,9 +29,11 @@ from engine.hub.keyframes.gateways import Gateways
 from engine.hub.keyframes.judging import Judge
 from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.keyframes.worker_pool import WorkerPool
+from engine.hub.local_cameras import LocalCameras
 from engine.hub.loop import HubLoop
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness
+from engine.hub.registry_follower import RegistryFollower
 from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.pictures import PictureService
@@ -97,6 +99,7 @@ def compose(
     sockets, keys, intake_address = open_sockets(settings, run_dir, control, connections, stack)
     lease = None if shard is None else take_lease(settings, shard, control, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again, lease=lease)
+    place = 0 if lease is None else storage.store.changes.place()  # before the registry is read: nothing is missed
     memory = load_memory(storage.store, settings.ledger)
     calls = ThreadCalls()
     stories = Stories()
@@ -120,7 +123,8 @@ def compose(
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
-    services = outlets.kpis, ledger.findings, pictures, canteens, digests, stories
+    cameras = LocalCameras(state, memory.catalog, ledger.findings, stories)
+    services = outlets.kpis, ledger.findings, pictures, canteens, digests, stories, cameras
     port = Port(state, storage, memory.catalog, *services, lambda: readiness.serving)
     _check_web(settings, storage.store)
     emit_call = None if exporter is None else exporter.emit_call
@@ -132,6 +136,10 @@ def compose(
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     _tell_ready(control, lease, grpc=grpc.start(), intake=intake_address, metrics=status_address)
+    if lease is not None:
+        follower = RegistryFollower(storage.store, place, memory.registry, cameras, outlets.kpis, calls)
+        follower.start()
+        stack.callback(follower.close)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
 

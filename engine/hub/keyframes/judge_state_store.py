@@ -24,6 +24,10 @@ class JudgeStateStore:
         packed = self._packed[camera_id] = state.to_bytes()
         return packed
 
+    def load(self, camera_id: str, packed: bytes) -> None:
+        """Take a camera's state as it is stored."""
+        self._packed[camera_id] = packed
+
     def forget(self, camera_id: str) -> None:
         """Drop a camera's state."""
         self._packed.pop(camera_id, None)

@@ -97,6 +97,10 @@ class Judge:
         """Drop the judge state of a camera that left the registry."""
         self._states.forget(camera_id)
 
+    def load(self, camera_id: str, packed: bytes) -> None:
+        """Go on with the judge state of a camera that another shard had."""
+        self._states.load(camera_id, packed)
+
     def reset_baselines(self, camera_ids: Sequence[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
         """Forget what these cameras usually show. Returns the new judge states by id, and the ids not known."""
         reset: dict[str, bytes] = {}

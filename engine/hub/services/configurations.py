@@ -1,16 +1,18 @@
 """Answers callers who ask what is configured, and who change it. For one event loop; the hub's thread does the work."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
 
 from engine.config import loads
+from engine.config.calendar import Calendar
 from engine.config.checks import cross_key_errors
 from engine.config.diff import revision
 from engine.config.file_only import over_api
 from engine.config.in_force import engine_config
+from engine.config.schema import Settings
 from engine.errors import ConfigError
 from engine.hub.configuration import REQUEST, Configuration
 from engine.hub.services.rehearsals import Rehearsals
@@ -66,19 +68,34 @@ class ConfigurationService:
         Keys that only the file changes are as they are in force, and so is the calendar.
         Raises ConfigError if the text cannot be used; else as Rehearsals.run.
         """
-        given = await asyncio.to_thread(loads, text, REQUEST)
         configuration = self._configuration
         in_force, calendar, cameras = await self._ask(
             lambda: (configuration.settings, configuration.calendar, list(self._cameras.values()))
         )
-        wanted = over_api(in_force, given, REQUEST)
-        wrong = cross_key_errors(wanted)
-        if wrong:
-            raise ConfigError("\n".join(f"{REQUEST}: {problem}" for problem in wrong))
-        async with aclosing(self._rehearsals.run(wanted, calendar, cameras, hours, seed)) as updates:
+        rehearsal = rehearse(self._rehearsals, in_force, calendar, cameras, text, hours, seed)
+        async with aclosing(rehearsal) as updates:
             async for update in updates:
-                result = update.result
-                yield update if result is None else replace(update, result=replace(result, revision=revision(wanted)))
+                yield update
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         return await asyncio.wrap_future(self._calls.ask(question))
+
+
+async def rehearse(
+    rehearsals: Rehearsals,
+    in_force: Settings,
+    calendar: Calendar,
+    cameras: Sequence[Camera],
+    text: str,
+    hours: int,
+    seed: int,
+) -> AsyncGenerator[RehearsalUpdate, None]:
+    """Rehearse a TOML configuration over the one in force. Raises as ConfigurationService.rehearse_config."""
+    wanted = over_api(in_force, await asyncio.to_thread(loads, text, REQUEST), REQUEST)
+    wrong = cross_key_errors(wanted)
+    if wrong:
+        raise ConfigError("\n".join(f"{REQUEST}: {problem}" for problem in wrong))
+    async with aclosing(rehearsals.run(wanted, calendar, cameras, hours, seed)) as updates:
+        async for update in updates:
+            result = update.result
+            yield update if result is None else replace(update, result=replace(result, revision=revision(wanted)))

@@ -17,6 +17,7 @@ from engine.clock import wall_ns
 from engine.config.schema import Settings
 from engine.errors import PatrolError, StoreError
 from engine.hub.services.finding_log import CommitFlag
+from engine.hub.services.finding_reads import FindingReads
 from engine.hub.thread_calls import ThreadCalls
 from engine.ledger.commands import check_command, check_state, is_repeated
 from engine.ledger.core import Action, Ledger, RecheckRequest
@@ -32,10 +33,6 @@ from engine.model.findings import (
     PUBLISHED_STEPS,
     Finding,
     FindingCommand,
-    FindingPage,
-    FindingQuery,
-    FindingSummary,
-    GroupBy,
     LedgerEvent,
     RecordedEvent,
     Step,
@@ -87,9 +84,8 @@ class _Accepted:
     committed: "Future[Any]"
 
 
-class FindingsService:
-    """`observe`, `advance`, `confirm_delivery`, `configure`, `forget`, `measure` and `check_invariants` are for the
-    hub's thread; the coroutines are for any event loop.
+class FindingsService(FindingReads):
+    """The coroutines are for any event loop, everything else is for the hub's thread.
 
     `operator_cases`: the cameras whose latest verdict, before a restart, was offline for a reason of ours.
     """
@@ -105,8 +101,8 @@ class FindingsService:
         notice_body: NoticeBody,
         operator_cases: Mapping[str, OperatorCase] | None = None,
     ) -> None:
+        super().__init__(record)
         self._settings = settings
-        self._record = record
         self._writer = writer
         self._written = written
         self._calls = calls
@@ -158,6 +154,14 @@ class FindingsService:
         """Take cameras that left the registry off the operator's list; their findings stay."""
         self._ledger.operator_list.forget(camera_ids)
 
+    def adopt(self, findings: Iterable[Finding]) -> None:
+        """Hold the open findings of cameras that have come from another shard."""
+        self._ledger.adopt(findings)
+
+    def release(self, camera_ids: Iterable[str]) -> None:
+        """Hold the findings of cameras no more that another shard has now."""
+        self._ledger.release(camera_ids)
+
     def measure(self) -> None:
         """Set the gauges of findings that have not ended, and of the operator's list by reason."""
         self._metrics.operator_list(self._ledger.operator_list.counts())
@@ -166,26 +170,6 @@ class FindingsService:
     def check_invariants(self) -> None:
         """Raise AssertionError if the ledger contradicts itself."""
         check_invariants(self._ledger)
-
-    async def finding(self, finding_id: int) -> Finding | None:
-        """Return one finding; None if there is no such finding."""
-        return await asyncio.to_thread(self._record.get, finding_id)
-
-    async def findings(self, query: FindingQuery) -> FindingPage:
-        """Return a page of findings, newest first."""
-        return await asyncio.to_thread(self._record.page, query)
-
-    async def finding_events(self, finding_id: int) -> tuple[LedgerEvent, ...]:
-        """Return all events of a finding; empty if there is no such finding."""
-        return await asyncio.to_thread(self._record.events_of, finding_id)
-
-    async def finding_summary(self, query: FindingQuery, tables: Sequence[tuple[GroupBy, ...]]) -> FindingSummary:
-        """Count the findings of a query: all of them, and grouped in each of the ways of `tables`."""
-        return await asyncio.to_thread(self._record.summary, query, tables)
-
-    async def findings_of(self, finding_ids: Sequence[int]) -> Mapping[int, Finding]:
-        """Return those findings that exist, by number."""
-        return await asyncio.to_thread(self._record.get_all, finding_ids)
 
     async def check(self, command: FindingCommand, actor: Actor) -> Finding | None:
         """Return the finding if this command was carried out before; None if it may be carried out now.

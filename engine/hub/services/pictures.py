@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
+from engine.clock import NS_PER_S, monotonic_ns
 from engine.errors import NotFoundError
+from engine.feed.intake import Intake
 from engine.hub.keyframes.render_jobs import with_visit
 from engine.hub.services.render_gate import RenderGate
 from engine.hub.services.thumbnails import Thumbnails
@@ -19,6 +21,7 @@ from engine.storage.evidence.exhibits import Exhibit
 from engine.storage.evidence.keyframe_file import Facts, verdict_of
 from engine.storage.evidence.store import EvidenceStore
 
+_BEHIND_NS = NS_PER_S // 5
 _BESIDE = {FindingPicture.BASELINE: "baseline", FindingPicture.LAST_GOOD: "good"}
 """How an exhibit calls the good pictures that it was compared with."""
 
@@ -30,8 +33,8 @@ class PictureService:
         self._state = state
         self._evidence = evidence
         workers = state.workers
-        # Read from another thread: a number that is a moment old does no harm.
-        gate = RenderGate(lambda: len(workers), lambda: workers.intake.waiting_frames > 0)
+        # Read from another thread: what is a moment old does no harm.
+        gate = RenderGate(lambda: len(workers), lambda: _is_behind(workers.intake))
         self._thumbnails = Thumbnails(evidence, gate, self._small, metrics)
 
     async def picture(
@@ -121,6 +124,14 @@ class PictureService:
 
         answer = await asyncio.wrap_future(self._state.calls.ask(order))
         return with_visit(await asyncio.wrap_future(answer), keyframe)
+
+
+def _is_behind(intake: Intake) -> bool:
+    """Whether a keyframe has waited for a worker for longer than a burst of arrivals takes. Any thread may ask."""
+    try:
+        return intake.oldest_age_ns(monotonic_ns()) > _BEHIND_NS
+    except RuntimeError:
+        return False  # the hub's thread took the oldest one meanwhile
 
 
 def _cited(finding: Finding, events: Sequence[LedgerEvent], event_number: int) -> str:

@@ -10,18 +10,18 @@ from engine.errors import UnavailableError
 WAITING_MAX = 256
 """Thumbnails that may wait to be rendered; two full batches, and some."""
 WAIT_S_MAX = 10.0
-_RENDERS_MIN = 2
-_WORKERS_A_RENDER = 2
+_RENDERS_A_WORKER = 2
+"""One is on its way while the other is rendered."""
 _REST = 4.0
-"""While keyframes wait, a place rests so many times as long as its render took."""
+"""While keyframes wait long, a place rests so many times as long as its render took."""
 
 
 class RenderGate:
     """The places of thumbnails that are being rendered. For one event loop.
 
-    `workers`: how many are ready. `is_behind`: whether keyframes wait for a worker. While none waits, half of the
-    workers may render, and two where there are fewer. While keyframes wait there is one place, which rests after each
-    render: thumbnails then take at most a fifth of one worker.
+    `workers`: how many are ready. `is_behind`: whether keyframes have waited long for a worker. While none has, there
+    are two places for each worker. Else there is one place, which rests after each render: thumbnails then take at most
+    a fifth of one worker.
     """
 
     def __init__(self, workers: Callable[[], int], is_behind: Callable[[], bool]) -> None:
@@ -73,4 +73,4 @@ class RenderGate:
                 turn.set_result(None)
 
     def _places(self) -> int:
-        return 1 if self._is_behind() else max(_RENDERS_MIN, self._workers() // _WORKERS_A_RENDER)
+        return 1 if self._is_behind() else _RENDERS_A_WORKER * max(1, self._workers())

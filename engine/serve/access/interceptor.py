@@ -24,6 +24,7 @@ from engine.serve.access import request_fields
 from engine.serve.access.audit_subject import subject_of
 from engine.serve.access.audit_trail import NOT_IN_REGION, AuditTrail, actor_of, refusal_of
 from engine.serve.access.call_limits import CallLimits
+from engine.serve.access.forwarded import Forwarded, ForwardedCalls
 from engine.serve.access.idempotency import ReplyCache
 from engine.serve.access.rules import RegionCheck, Rule, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
@@ -41,7 +42,8 @@ _METHOD_CHARS_MAX = 200
 @dataclass(slots=True)
 class Call:
     """One call. `hub`: as the caller may see it. `subject`: what the call changes, for the audit log. `audit_id`: of
-    its entry there, once its change has begun. `token_digest`: of the caller's token; empty: it needs none."""
+    its entry there, once its change has begun. `token_digest`: of the caller's token; empty: it needs none. `is_part`:
+    another shard notes the change."""
 
     actor: Actor
     hub: ScopedHub
@@ -49,6 +51,7 @@ class Call:
     subject: str = ""
     audit_id: int = 0
     token_digest: bytes = b""
+    is_part: bool = False
 
     def time_left_s(self) -> float | None:
         """Seconds until the caller's deadline; None if there is none."""
@@ -59,7 +62,8 @@ class Call:
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every method. `scoped_hub(actor)`: the hub as the actor may see it. `limits`: how often who may call.
     `trace(span, traceparent)`: is given the span of each call, and the caller's place in its own trace; None without
-    traces. `open_reflection`: reflection needs no token."""
+    traces. `open_reflection`: reflection needs no token. `forwarded`: reads what fronts say of the calls they pass
+    on."""
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         limits: CallLimits,
         trace: Callable[[Span, str], None] | None = None,
         open_reflection: bool = False,
+        forwarded: ForwardedCalls | None = None,
     ) -> None:
         self._tokens = tokens
         self._limits = limits
@@ -78,6 +83,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._scoped_hub = scoped_hub
         self._metrics = metrics
         self._open_reflection = open_reflection
+        self._forwarded = forwarded
         self._replies = ReplyCache()
         self._streams = ResponseStreams(tokens.is_valid)
         self._handlers: dict[str, Any] = {}
@@ -168,22 +174,40 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """End a call that is none of patrol.v1 unless its caller may make it now."""
         method = path.strip("/")[:_METHOD_CHARS_MAX]
         try:
-            digest = self._authenticate(context)[1] if needs_token else b""
-            self._limits.check(digest, _peer(context), monotonic_ns())
+            digest = (await self._authenticate(context))[1] if needs_token else b""
+            self._limits.check(digest, self._peer(context), monotonic_ns())
         except PatrolError as error:
             await self._refuse(method, context, None, error, status_code(error).name)
             await context.abort_with_status(rpc_status.to_status(status_of(error, method)))
 
-    def _authenticate(self, context: Context) -> tuple[Actor, bytes]:
+    async def _authenticate(self, context: Context) -> tuple[Actor, bytes]:
         """Return who calls, and the digest of their token.
 
         Raises UnauthenticatedError, or TooManyCallsError if there are too many such calls from the caller's address.
         """
         try:
-            return self._tokens.authenticate(context.invocation_metadata())
+            metadata = context.invocation_metadata()
+            if self._read_forwarded(context) is not None and not self._tokens.knows(metadata):
+                await self._tokens.refresh()  # the front has read of a token that was made a moment ago
+            return self._tokens.authenticate(metadata)
         except UnauthenticatedError:
-            self._limits.check_failed(_peer(context), monotonic_ns())
+            self._limits.check_failed(self._peer(context), monotonic_ns())
             raise
+
+    def _peer(self, context: Context) -> str:
+        """Return the caller's address. On the engine's own socket only the gateway calls, and says for whom; so does a
+        front, which proves itself."""
+        try:
+            forwarded = self._read_forwarded(context)
+        except UnauthenticatedError:
+            forwarded = None
+        peer: str = context.peer() if forwarded is None else forwarded.peer
+        return _own_metadata(context, PEER_METADATA) or peer
+
+    def _read_forwarded(self, context: Context) -> Forwarded | None:
+        if self._forwarded is None:
+            return None
+        return self._forwarded.read(context.invocation_metadata(), wall_ns())
 
     async def _unary_unary(self, method: "_Method", raw: bytes, context: Context) -> Any:
         reply: Any = None
@@ -230,9 +254,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         actor: Actor | None = None
         outcome = "OK"
         try:
-            actor, digest = self._authenticate(context)
-            call = Call(actor, self._scoped_hub(actor), context, token_digest=digest)
-            self._limits.check(digest, _peer(context), monotonic_ns())
+            actor, digest = await self._authenticate(context)
+            forwarded = self._read_forwarded(context)
+            is_part = forwarded is not None and forwarded.is_part
+            call = Call(actor, self._scoped_hub(actor), context, token_digest=digest, is_part=is_part)
+            self._limits.check(digest, self._peer(context), monotonic_ns())
             self._authorise(method, call)
             yield call, digest
         except asyncio.CancelledError:
@@ -267,14 +293,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     async def _begin_change(self, method: "_Method", call: Call) -> None:
         """Note a change in the audit log before it is carried out. Raises StoreError if that cannot be done."""
-        if method.rule.changes:
-            call.audit_id = await self._audit.begin(call.actor, method.name, call.subject, _peer(call.context))
+        if method.rule.changes and not call.is_part:
+            call.audit_id = await self._audit.begin(call.actor, method.name, call.subject, self._peer(call.context))
 
     async def _note(self, method: "_Method", call: Call | None, outcome: str) -> None:
         """Write to the audit log, before the call is answered, how its change ended and which pictures it shows."""
         if call is None:
             return
-        peer = _peer(call.context)
+        peer = self._peer(call.context)
         is_hidden = call.hub.hidden and not call.hub.changed
         if is_hidden and call.audit_id:
             await self._audit.refused_change(
@@ -282,14 +308,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             )
         elif is_hidden:
             await self._audit.refused(call.actor, method.name, call.subject, NOT_IN_REGION, outcome, peer)
-        elif method.rule.changes:
+        elif method.rule.changes and not call.is_part:
             await self._audit.end(call.actor, method.name, call.subject, outcome, peer, call.audit_id)
         if call.hub.shown:
             await self._audit.shown(call.actor, method.name, call.hub.shown, peer)
 
     async def _refuse(self, method: str, context: Context, call: Call | None, error: Exception, outcome: str) -> bool:
         """Record a call that was refused; return False if the error is no refusal, or came after a change was begun."""
-        reason, peer = refusal_of(error), _peer(context)
+        reason, peer = refusal_of(error), self._peer(context)
         if not reason:
             return False
         if call is None or not call.audit_id:
@@ -325,12 +351,6 @@ class _Method:
             ) from error
         request_fields.check(request, skip_rows=self._skip_rows)
         return request
-
-
-def _peer(context: Context) -> str:
-    """Return the caller's address. On the engine's own socket only the gateway calls, and says for whom."""
-    peer: str = context.peer()
-    return _own_metadata(context, PEER_METADATA) or peer
 
 
 def _own_metadata(context: Context, name: str) -> str | None:

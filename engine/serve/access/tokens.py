@@ -5,7 +5,7 @@ invert SHA-256.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -53,6 +53,10 @@ class TokenCache:
             return
         _report_changes(before, self._tokens)
 
+    def knows(self, metadata: Any) -> bool:
+        """Whether each token in these metadata, valid or not, was there when the tokens were last read."""
+        return all(token_digest(secret) in self._tokens for secret in _secrets(metadata))
+
     def authenticate(self, metadata: Any) -> tuple[Actor, bytes]:
         """Return who calls with these metadata, and the digest of their token (empty: none).
 
@@ -63,8 +67,7 @@ class TokenCache:
         for key, value in metadata or ():
             if key == CALLER_METADATA:
                 local = local and value == "local"
-            if key == "authorization" and isinstance(value, str) and value.lower().startswith(_SCHEME):
-                digest = token_digest(value[len(_SCHEME) :].strip())
+            for digest in map(token_digest, _secrets([(key, value)])):
                 token = self._tokens.get(digest)
                 if token is not None and token.is_valid(wall_ns()):
                     return token.actor, digest
@@ -96,6 +99,13 @@ class TokenCache:
             return self._open_without and not self._tokens
         token = self._tokens.get(digest)
         return token is not None and token.is_valid(wall_ns())
+
+
+def _secrets(metadata: Any) -> Iterator[str]:
+    """Yield the bearer tokens in the metadata of a call."""
+    for key, value in metadata or ():
+        if key == "authorization" and isinstance(value, str) and value.lower().startswith(_SCHEME):
+            yield value[len(_SCHEME) :].strip()
 
 
 def _unauthenticated(sent: bool, token: Token | None) -> UnauthenticatedError:

@@ -138,6 +138,16 @@ class FindingStore:
             for row in connection.execution_options(yield_per=_CHUNK_ROWS).execute(query):
                 yield _finding(row._mapping)
 
+    def open_of(self, camera_ids: Iterable[str]) -> list[Finding]:
+        """Return the findings of these cameras that have not ended, by id."""
+        ids, found = list(camera_ids), []
+        with self._engine.connect() as connection:
+            for begin in range(0, len(ids), _CHUNK_ROWS):
+                chunk = findings.c.camera_id.in_(ids[begin : begin + _CHUNK_ROWS])
+                query = sa.select(findings).where(findings.c.state.not_in(ENDED), chunk).order_by(findings.c.finding_id)
+                found += [_finding(row._mapping) for row in connection.execute(query)]
+        return found
+
     def dismissed(self, since_wall_ns: int, limit: int) -> list[Finding]:
         """Return the latest `limit` findings that people dismissed since a time, the earliest first."""
         query = (

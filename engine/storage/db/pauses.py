@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.model.schedule import Pause, PauseKind, PauseScope
+from engine.storage.db.database import upsert
 from engine.storage.db.tables import pauses
 
 Write = Callable[[Connection], None]
@@ -40,8 +41,7 @@ def upsert_pause(pause: Pause) -> Write:
     }
 
     def write(connection: Connection) -> None:
-        connection.execute(sa.delete(pauses).where(*_of(pause)))
-        connection.execute(sa.insert(pauses).values(**row))
+        upsert(connection, pauses, [row])  # in one statement: shards write the same pause at the same time
 
     return write
 

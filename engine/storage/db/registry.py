@@ -99,6 +99,18 @@ class CameraRegistry:
             row = connection.execute(query).first()
             return None if row is None else self._status(connection, row)
 
+    def statuses(self, camera_ids: Iterable[str]) -> dict[str, CameraStatus]:
+        """Return those cameras that are in the registry, with their latest verdicts, by id."""
+        ids = list(camera_ids)
+        found: dict[str, CameraStatus] = {}
+        with self._engine.connect() as connection:
+            for begin in range(0, len(ids), _CHUNK_ROWS):
+                chunk = cameras.c.camera_id.in_(ids[begin : begin + _CHUNK_ROWS])
+                rows = connection.execute(sa.select(*_CAMERA, *_VERDICT).select_from(_with_latest()).where(chunk))
+                statuses = [self._status(connection, row) for row in rows.all()]
+                found.update((status.camera.camera_id, status) for status in statuses)
+        return found
+
     def remove(self, camera_ids: Iterable[str]) -> tuple[str, ...]:
         """Delete cameras with their latest verdicts and measurements; return the ids that were in the registry."""
         removed: list[str] = []

@@ -219,6 +219,21 @@ class Store:
                     judge_state,
                 )
 
+    def judge_states(self, camera_ids: Sequence[str]) -> dict[str, bytes]:
+        """Return the judge states of those of these cameras that were visited."""
+        query = sa.select(latest.c.camera_id, latest.c.history)
+        found: dict[str, bytes] = {}
+        with self._engine.connect() as connection:
+            for begin in range(0, len(camera_ids), _CHUNK_ROWS):
+                chunk = latest.c.camera_id.in_(camera_ids[begin : begin + _CHUNK_ROWS])
+                found.update((row.camera_id, row.history) for row in connection.execute(query.where(chunk)))
+        return found
+
+    @property
+    def counties(self) -> tuple[str, ...] | None:
+        """The counties of a shard; None for an engine alone, which has all."""
+        return self._scope.counties
+
     def replace_judge_states(self, judge_states: Mapping[str, bytes]) -> None:
         """Replace the judge states of cameras (by id) that have one, in one transaction; ignore other cameras."""
         if not judge_states:

@@ -4,78 +4,18 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from engine.client import PatrolClient
-from engine.config.schema import LogSettings, RecordSettings, Settings
-from engine.config.serve import ServeSettings
-from engine.model.shard import ShardTask
-from engine.storage.db.database import connect, parse_url
-from engine.storage.db.shards.leases import Leases, ShardRow
-from engine.storage.db.store import Store
-from tests.support.cluster.shard_engine import EXIT_LOST, ShardEngine
-from tests.support.live_engine import refusing_cameras, refusing_settings, scrape
-from tests.support.ports import free_port
+from tests.support.cluster.province import HERE, LEASE_S, THERE, Province
+from tests.support.cluster.shard_engine import EXIT_LOST
+from tests.support.live_engine import scrape
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
-LEASE_S = 3.0
-HERE, THERE = "130102", "130203"
-
-
-class Province:
-    """A database with two shards of one county each, and engines that run them."""
-
-    def __init__(self, url: str, folder: Path, stack: ExitStack) -> None:
-        self.url, self._folder, self._stack = url, folder, stack
-        store = Store.open(url)
-        store.registry.upsert(
-            replace(camera, url=camera.url.replace("u:p@", "")) for camera in refusing_cameras(free_port())
-        )
-        store.close()
-        self.database = connect(parse_url(url))
-        stack.callback(self.database.dispose)
-        self.leases = Leases(self.database)
-        self.leases.assign({HERE: 1, THERE: 2})
-        self._engines = 0
-
-    def start(self, shard_no: int, node: str) -> ShardEngine:
-        self._engines += 1
-        folder = self._folder / f"engine-{self._engines}"
-        record = RecordSettings(url=self.url, evidence_dir=f"{folder}/ev")
-        changes = {
-            "record": record,
-            "log": LogSettings(level="info", format="json"),
-            "serve": ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="127.0.0.1:0"),
-        }
-        settings: Settings = refusing_settings(folder, 0).model_copy(update=changes)
-        task = ShardTask(shard_no, node, LEASE_S)
-        return self._stack.enter_context(ShardEngine(settings, task, folder))
-
-    def shard(self, number: int) -> ShardRow:
-        return next(row for row in self.leases.all() if row.shard_no == number)
-
-    def verdicts(self, region: str) -> list[tuple[int, str]]:
-        """The numbers and cameras of all verdicts on a county, in the order of the log."""
-        query = sa.text(
-            "SELECT v.seq, n.camera_id FROM verdict_log v JOIN camera_nos n USING (camera_no)"
-            " JOIN cameras c ON c.camera_id = n.camera_id WHERE c.region = :region ORDER BY v.seq"
-        )
-        with self.database.connect() as connection:
-            return [(row.seq, row.camera_id) for row in connection.execute(query, {"region": region})]
-
-    def goes_on(self, region: str) -> None:
-        """Wait until each camera of a county has a verdict that it did not have."""
-        before = len(self.verdicts(region))
-        with self.database.connect() as connection:
-            of_region = sa.text("SELECT camera_id FROM cameras WHERE region = :region")
-            cameras = set(connection.scalars(of_region, {"region": region}))
-        wait_until(lambda: {camera_id for _, camera_id in self.verdicts(region)[before:]} == cameras, 60, poll_s=0.2)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 class Door:
     """A gate, and what is inside of it."""
 
-    def __init__(self, workers: int = 2, behind: bool = False) -> None:
+    def __init__(self, workers: int = 1, behind: bool = False) -> None:
         self.behind = behind
         self.inside = self.most = self.done = 0
         self.open = asyncio.Event()
@@ -33,8 +33,8 @@ async def settled(condition: Callable[[], bool]) -> None:
     await asyncio.to_thread(wait_until, condition, 5)
 
 
-@pytest.mark.parametrize(("workers", "behind", "most"), [(1, False, 2), (2, False, 2), (8, False, 4), (8, True, 1)])
-def test_half_of_the_workers_render_and_one_while_keyframes_wait(workers: int, behind: bool, most: int) -> None:
+@pytest.mark.parametrize(("workers", "behind", "most"), [(0, False, 2), (1, False, 2), (3, False, 6), (8, True, 1)])
+def test_two_renders_a_worker_are_under_way_and_one_while_keyframes_wait(workers: int, behind: bool, most: int) -> None:
     async def story() -> None:
         door = Door(workers, behind)
         tasks = [asyncio.create_task(door.render()) for _ in range(9)]

@@ -49,7 +49,7 @@ const pictures = new Pictures({
   url: begun.pictures,
   side: begun.side,
   isShown: (id) => tiles.has(places.get(id)),
-  changed: refill,
+  changed: refillPicture,
   idle: () => {
     askPictures();
     refreshStale();
@@ -208,6 +208,12 @@ function refill(id) {
   const place = places.get(id);
   const tile = place === undefined ? undefined : tiles.get(place);
   if (tile) fill(tile, place);
+}
+
+function refillPicture(id) {
+  const place = places.get(id);
+  const tile = place === undefined ? undefined : tiles.get(place);
+  if (tile) painter.fillPicture(tile, rows[place], pictures.get(id));
 }
 
 // Pictures, in batches: first those in the view.

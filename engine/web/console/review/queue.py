@@ -110,12 +110,21 @@ class Queue:
 
 
 async def read_queue(page: Page, wanted: QueueFilter, window: int = WINDOW) -> Queue:
-    """Read the first findings of the queue."""
-    requests = [
-        ListFindingsRequest(filter=wanted.message(severity), order_by="deadline_time", page_size=window)
-        for severity in _SEVERITIES
-    ]
-    return merge(await asyncio.gather(*(page.call(request) for request in requests)), window)
+    """Read the first findings of the queue. Milder ones are read only where the worse do not fill it: a list of
+    hundreds is most of what a step through the queue costs."""
+
+    def asked(severity: int, size: int) -> ListFindingsRequest:
+        return ListFindingsRequest(filter=wanted.message(severity), order_by="deadline_time", page_size=size)
+
+    *severities, everything = _SEVERITIES
+    counted = asyncio.ensure_future(page.call(asked(everything, 1)))
+    replies = []
+    for severity in severities:
+        replies.append(await page.call(asked(severity, window)))
+        if len(replies[-1].findings) < replies[-1].total_size:
+            return merge([*replies, await counted], window)
+    await counted
+    return merge([*replies, await page.call(asked(everything, window))], window)
 
 
 def merge(replies: Sequence[Any], window: int) -> Queue:

@@ -1,0 +1,1 @@
+"""The one door to several machines: answers reads from the database, and passes calls on to the shards."""

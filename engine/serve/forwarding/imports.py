@@ -1,0 +1,107 @@
+"""Divides the rows of an import among the shards of their counties, as if one engine had got them all."""
+
+import asyncio
+from collections.abc import AsyncIterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from engine.errors import ErrorReason, InvalidArgumentError
+from engine.serve.forwarding import merging
+from engine.serve.forwarding.calls import Caller, ShardCalls
+from engine.serve.forwarding.merging import Part
+from engine.serve.forwarding.shards import Shards
+from engine.serve.services.cameras import IMPORT_ROWS_MAX
+from patrol.v1 import cameras_pb2
+
+_PATH = "/patrol.v1.CameraService/ImportCameras"
+_ROWS_A_MESSAGE = 1000
+_COUNTY_DIGITS = 6
+
+
+@dataclass(slots=True)
+class _Rows:
+    """All rows of a call, by the shard that gets them. Shard 0: no shard has their county."""
+
+    options: cameras_pb2.ImportOptions = field(default_factory=cameras_pb2.ImportOptions)
+    cameras: list[Any] = field(default_factory=list)
+    of_shard: dict[int, list[int]] = field(default_factory=dict)
+
+
+async def import_cameras(
+    raws: AsyncIterable[bytes], caller: Caller, calls: ShardCalls, shards: Shards
+) -> cameras_pb2.ImportCamerasResponse:
+    """Import rows into the shards of their counties, and report on all of them.
+
+    Without `keep_good` a bad row of one shard keeps all shards from storing any. Raises InvalidArgumentError if the
+    bytes are no request, or the rows are too many; else as ShardCalls.unary.
+    """
+    rows = await _read(raws, shards)
+    homeless = rows.of_shard.pop(0, [])
+    problems = [Part(homeless, _without_shard([rows.cameras[index] for index in homeless]))] if homeless else []
+    options = rows.options
+    several = len(rows.of_shard) > 1 or problems
+    if several and not options.keep_good and not options.validate_only:
+        tried = await _import(rows, True, caller, calls)
+        if problems or any(part.reply.problems_total for part in tried):
+            whole = merging.imports([*problems, *tried])
+            return cameras_pb2.ImportCamerasResponse(problems=whole.problems, problems_total=whole.problems_total)
+    # A call without rows is refused by the shard that gets it.
+    done = await _import(rows, options.validate_only, caller, calls)
+    await shards.changed([rows.cameras[index].name.removeprefix("cameras/") for part in done for index in part.indexes])
+    return merging.imports([*problems, *done])
+
+
+async def _read(raws: AsyncIterable[bytes], shards: Shards) -> _Rows:
+    rows, is_first = _Rows(), True
+    async for raw in raws:
+        try:
+            request = cameras_pb2.ImportCamerasRequest.FromString(raw)
+        except DecodeError as error:
+            raise InvalidArgumentError(
+                "", "the bytes are no ImportCamerasRequest; see cameras.proto", reason=ErrorReason.REQUEST_MALFORMED
+            ) from error
+        if is_first:
+            rows.options, is_first = request.options, False
+        for camera in request.cameras:
+            # What is no county at all is for a shard to refuse, in its own words.
+            is_county = len(camera.region) == _COUNTY_DIGITS and camera.region.isdecimal()
+            shard_no = shards.of_region(camera.region) if is_county else -1
+            rows.of_shard.setdefault(shard_no, []).append(len(rows.cameras))
+            rows.cameras.append(camera)
+        if len(rows.cameras) > IMPORT_ROWS_MAX:
+            raise InvalidArgumentError("cameras", f"{len(rows.cameras)} rows and more; allowed: 1 to {IMPORT_ROWS_MAX}")
+    anybody = next((number for number in rows.of_shard if number > 0), next(iter(shards.held()), 1))
+    if -1 in rows.of_shard or not rows.of_shard:
+        rows.of_shard[anybody] = sorted(rows.of_shard.get(anybody, []) + rows.of_shard.pop(-1, []))
+    return rows
+
+
+async def _import(rows: _Rows, validate_only: bool, caller: Caller, calls: ShardCalls) -> list[Part]:
+    options = cameras_pb2.ImportOptions(keep_good=rows.options.keep_good, validate_only=validate_only)
+
+    async def one(shard_no: int, indexes: Sequence[int]) -> Part:
+        lots = [indexes[at : at + _ROWS_A_MESSAGE] for at in range(0, len(indexes), _ROWS_A_MESSAGE)] or [()]
+        messages = [
+            cameras_pb2.ImportCamerasRequest(options=options, cameras=[rows.cameras[index] for index in lot])
+            for lot in lots
+        ]
+        raw = await calls.stream_in(shard_no, _PATH, [message.SerializeToString() for message in messages], caller)
+        return Part(indexes, cameras_pb2.ImportCamerasResponse.FromString(raw))
+
+    return list(await asyncio.gather(*(one(number, indexes) for number, indexes in rows.of_shard.items())))
+
+
+def _without_shard(cameras: Sequence[Any]) -> cameras_pb2.ImportCamerasResponse:
+    """Return the report on rows whose county no shard has."""
+    problems = [
+        cameras_pb2.RowProblem(
+            index=index,
+            field="region",
+            value=camera.region,
+            message="no shard has this county; `patrol cluster assign` gives it to one",
+        )
+        for index, camera in enumerate(cameras)
+    ]
+    return cameras_pb2.ImportCamerasResponse(problems=problems, problems_total=len(problems))

@@ -1,0 +1,136 @@
+"""What callers of a front notice when a shard's engine is lost, and when the front itself is started anew."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from engine.client import CallError, PatrolClient
+from engine.model.verdict import Verdict
+from tests.support.cluster.province import HERE, LEASE_S, THERE, Province
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def province(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Province]:
+    with ExitStack() as stack:
+        yield Province(postgres_server.database(), tmp_path, stack)
+
+
+class Watcher:
+    """Follows all verdicts through a front, and resumes by its token on whatever front there is."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.seen: list[tuple[str, int]] = []
+        self.token = ""
+        self.failure: CallError | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(30)
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with PatrolClient(self.address) as client:
+                    for batch in client.watch_batches(resume_token=self.token):
+                        self.seen += [(verdict.camera_id, verdict.visit_id) for verdict in batch.verdicts]
+                        self.token = batch.resume_token
+                        if self._stopped.is_set():
+                            return
+            except CallError as error:
+                if error.status != "UNAVAILABLE":
+                    self.failure = error
+                    return
+                time.sleep(0.1)
+
+
+def stored(province: Province) -> list[tuple[str, int]]:
+    """Cameras and visits of the log, in its order."""
+    from engine.storage.db.store import Store
+
+    store = Store.open_existing(province.url)
+    try:
+        found: list[Verdict] = []
+        seq = 0
+        while rows := store.history.after(seq, 1000):
+            found += [row.verdict for row in rows]
+            seq = rows[-1].seq
+        return [(verdict.camera_id, verdict.visit_id) for verdict in found]
+    finally:
+        store.close()
+
+
+def test_reads_go_on_and_writes_wait_while_a_shard_changes_its_engine(province: Province) -> None:
+    first, other = province.start(1, "node-1"), province.start(2, "node-2")
+    first.addresses()
+    other.addresses()
+    front = province.front()
+    watcher = Watcher(front.addresses["grpc"])
+    with PatrolClient(front.addresses["grpc"]) as client:
+        wait_until(lambda: all(camera.latest for camera in client.cameras()) and len(watcher.seen) > 20, 60)
+        finding = wait_until(
+            lambda: next((one for one in client.findings.list() if one.subject.camera_id == "c0"), None)
+        )
+        first.send_all(signal.SIGKILL)
+        began_s = time.monotonic()
+        before = client.verdict("c0")
+        assert before.camera_id == "c0", "what is known is told"
+        wait_until(lambda: not province.shard(1).is_held, 2 * LEASE_S)
+        assert client.camera("c0").latest is not None
+        second = province.start(1, "node-3")
+        # The command comes while nobody runs the shard, and is carried out once somebody does.
+        assert client.findings.acknowledge(finding.finding_id, "seen", request_id="r1").number > finding.number
+        second.addresses()
+        assert time.monotonic() - began_s > LEASE_S / 2
+        wait_until(lambda: client.verdict("c0").visit_id > before.visit_id, 60)
+        province.goes_on(HERE)
+        # A new front goes on where the old one was.
+        front.process.kill()
+        front.process.wait()
+        watcher.address = province.front().addresses["grpc"]
+        seen = len(watcher.seen)
+        province.goes_on(THERE)
+        wait_until(lambda: len(watcher.seen) > seen, 30)
+    for engine in (second, other):
+        engine.__exit__(None, None, None)
+    log = stored(province)
+    wait_until(lambda: len(watcher.seen) >= len(log) - log.index(watcher.seen[0]), 30)
+    watcher.stop()
+    begin = log.index(watcher.seen[0])
+    assert watcher.failure is None
+    assert watcher.seen == log[begin:], "every verdict once, in one order"
+
+
+def test_without_any_engine_a_write_is_refused_with_a_hint_when_to_ask_again(province: Province) -> None:
+    with PatrolClient(province.front().addresses["grpc"], timeout_s=3) as client:
+        assert client.camera("c0").latest is None
+        with pytest.raises(CallError) as caught:
+            client.reset_baselines(["c0"])
+    assert (caught.value.status, caught.value.retry_s) == ("UNAVAILABLE", 1.0)
+
+
+def test_numbers_of_other_shards_are_not_waited_for(province: Province) -> None:
+    """A lease that has ended is closed by whoever reads, so that the logs of the others go on."""
+    engine = province.start(1, "node-1")
+    engine.addresses()
+    province.goes_on(HERE)
+    lost = province.leases.acquire(2, "gone", "node-9", 1.0)
+    assert lost is not None
+    watcher = Watcher(province.front().addresses["grpc"])
+    wait_until(lambda: len(watcher.seen) > 20, 30)
+    watcher.stop()
+    with province.database.connect() as connection:
+        assert connection.scalar(sa.text("SELECT owner FROM shards WHERE shard_no = 2")) == ""

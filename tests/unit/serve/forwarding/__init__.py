@@ -1,0 +1,1 @@
+"""Calls that a front passes on."""
