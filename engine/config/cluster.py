@@ -39,6 +39,62 @@ class ClusterSettings(Section):
         hot=False,
     )
 
+    node: str = key(
+        "", "Name of this machine in the cluster; empty: its host name.", max_length=63, hot=False, file_only=True
+    )
+    labels: dict[str, str] = key(
+        {},
+        'What `bindings` can ask of this machine: `city = "1301"`.',
+        max_length=32,
+        hot=False,
+        file_only=True,
+    )
+    listen: str = key(
+        "127.0.0.1",
+        "Address of this machine in the cluster's network. With 127.0.0.1 no other machine can join. With another, Ray "
+        "listens at all addresses of this machine, and asks for the token, but does not encrypt: let a firewall keep "
+        "its ports to the cluster's network.",
+        hot=False,
+        file_only=True,
+    )
+    port: int = key(
+        7710, "Port of Ray's head, on the machine that runs it.", ge=0, le=65_535, hot=False, file_only=True
+    )
+    token_file: str = key(
+        "",
+        "File with the token by which Ray's processes know each other, the same on all machines; `patrol cluster up` "
+        "makes it. Empty: `ray_token` beside the configuration file.",
+        hot=False,
+        file_only=True,
+    )
+    redis: str = key(
+        "",
+        "HOST:PORT of a Redis in which Ray's head keeps what it knows, so that it comes back knowing it; empty: the "
+        "head forgets, and shards are placed anew. The password is in the variable RAY_REDIS_PASSWORD.",
+        hot=False,
+        file_only=True,
+    )
+    dashboard: bool = key(False, "Run Ray's dashboard on the head, at 127.0.0.1:8265.", hot=False, file_only=True)
+    lease_s: float = key(
+        10.0,
+        "How long a shard belongs to its engine that does not renew it. Shorter: a lost machine's cameras are visited "
+        "again sooner. Longer: a database that is slow to answer costs no shard.",
+        unit="s",
+        ge=2,
+        le=300,
+        hot=False,
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _check_labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        for name, value in labels.items():
+            if not _LABEL.fullmatch(f"{name}={value}"):
+                raise ValueError(
+                    f'{name!r} = {value!r} is no label; give a short word and value, such as city = "1301"'
+                )
+        return labels
+
     @field_validator("bindings")
     @classmethod
     def _check_bindings(cls, bindings: dict[str, str]) -> dict[str, str]:

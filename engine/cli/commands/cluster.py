@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import exit_codes
+from engine.cli.commands.cluster_nodes import drain, join, status, up
 from engine.cli.database import open_to_read
 from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
@@ -26,6 +27,10 @@ app = typer.Typer(no_args_is_help=True, help="Run the engine on several machines
 _NODES_MAX = 1000
 NO_SHARDS: "Mapping[str, int]" = {}
 _SHARED_SHOWN = 20
+
+
+for name, command in (("up", up), ("join", join), ("drain", drain), ("status", status)):
+    app.command(name)(command)
 
 
 @app.callback()
@@ -79,10 +84,19 @@ def assign(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     Counties stay with the shard that they have, as far as its size allows. Refused while an engine runs a shard whose
     counties would change.
     """
+    shards, counties, changed = assign_counties(settings_of(config))
+    if as_json:
+        print_json({"shards": shards, "counties": counties, "changed": changed})
+    else:
+        text = f"{shards:,} shards have {counties:,} counties; {len(changed):,} counties changed their shard"
+        OUT.out(text, highlight=False)
+
+
+def assign_counties(settings: Settings) -> tuple[int, int, list[str]]:
+    """Divide the registry and store it; return how many shards and counties there are, and which counties changed."""
     from engine.storage.db.database import connect, parse_url
     from engine.storage.db.shards.leases import Leases
 
-    settings = settings_of(config)
     fresh = _division(settings, None)  # also makes sure that the database is there, and up to date
     leases = Leases(connect(parse_url(settings.record.url)))
     try:
@@ -95,12 +109,7 @@ def assign(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         leases.assign(before | after)
     finally:
         leases.close()
-    changed = sorted(county for county, number in after.items() if before.get(county) != number)
-    if as_json:
-        print_json({"shards": len(shards), "counties": len(after), "changed": changed})
-    else:
-        text = f"{len(shards):,} shards have {len(after):,} counties; {len(changed):,} counties changed their shard"
-        OUT.out(text, highlight=False)
+    return len(shards), len(after), sorted(county for county, number in after.items() if before.get(county) != number)
 
 
 def _division(settings: Settings, registry: Path | None, before: "Mapping[str, int]" = NO_SHARDS) -> "Division":

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.client import PatrolClient
+from engine.cluster.shard_process import EXIT_LOST
 from tests.support.cluster.province import HERE, LEASE_S, THERE, Province
-from tests.support.cluster.shard_engine import EXIT_LOST
 from tests.support.live_engine import scrape
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until

@@ -1,12 +1,7 @@
-"""Runs the engine of one shard in a process of its own, as a node does: `python -m tests.support.cluster.shard_engine`.
-
-Reads a line of JSON from stdin (settings, shard), writes a line when it runs, and ends with its stdin, or with the loss
-of its shard. Its process group is its own, so that a test can freeze or kill it whole.
-"""
+"""The engine of one shard as a process of its own, as a node runs it, for tests that freeze and kill it."""
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -14,14 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from engine.cluster.shard_process import order_of
 from engine.config.schema import Settings
-from engine.errors import PatrolError
 from engine.model.shard import ShardTask
-from engine.runtime.log import configure_logging
-from engine.supervisor.app import Supervisor
-
-_STEP_S = 0.1
-EXIT_LOST = 7
 
 
 class ShardEngine:
@@ -32,15 +22,14 @@ class ShardEngine:
         self.log = folder / "log"
         self._log_file = self.log.open("w", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.cluster.shard_engine"],
+            [sys.executable, "-m", "engine.cluster.shard_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log_file,
             text=True,
         )
-        order = {"settings": settings.model_dump(mode="json"), "shard": [task.number, task.node, task.lease_s]}
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.write(order_of(settings, task))
         self.process.stdin.flush()
 
     def __enter__(self) -> Self:
@@ -80,26 +69,3 @@ class ShardEngine:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-
-
-def main() -> int:
-    """Run until stdin ends."""
-    order = json.loads(sys.stdin.readline())
-    settings = Settings.model_validate(order["settings"])
-    configure_logging("info", "json", "supervisor")
-    number, node, lease_s = order["shard"]
-    try:
-        with Supervisor(settings, shard=ShardTask(number, node, lease_s)) as engine:
-            sys.stdout.write(json.dumps(engine.addresses) + "\n")
-            sys.stdout.flush()
-            while engine.failure is None:
-                if select.select([sys.stdin], [], [], _STEP_S)[0] and not sys.stdin.readline():
-                    return 0
-            raise engine.failure
-    except PatrolError as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_LOST
-
-
-if __name__ == "__main__":
-    sys.exit(main())

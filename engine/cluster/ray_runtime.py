@@ -1,0 +1,186 @@
+"""Starts Ray's processes on this machine, closed to whoever has not the cluster's token."""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+from engine.clock import monotonic_ns, ns
+from engine.config.cluster import ClusterSettings
+from engine.errors import ConfigError, PatrolError
+from engine.runtime.log import logger
+
+NAMESPACE = "patrol"
+NODE_LABEL = "patrol-node"
+CONFIG_VARIABLE, NODE_VARIABLE = "PATROL_CLUSTER_CONFIG", "PATROL_CLUSTER_NODE"
+"""Which configuration file, and which name, the shards on a machine have: Ray's processes hand them down, so that no
+secret travels through Ray."""
+_VERSION_MIN = (2, 52)
+"""The first version whose processes ask for a token; older ones run whatever anybody sends them (CVE-2023-48022)."""
+_RECONNECT_S = 7 * 86_400
+"""How long a machine goes on without Ray's head; Ray's own is a minute, after which it would end all that runs."""
+_TOKEN_BYTES = 32
+_START_S = 60.0
+_STOP_S = 10.0
+_ASK_AGAIN_S = 0.2
+_ALONE = ("127.0.0.1", "localhost", "::1")
+"""Addresses with which no other machine can join."""
+_STORE_BYTES = 80_000_000
+"""Memory of Ray's object store; nothing is put there, and this is the least that Ray takes."""
+
+
+def require_ray() -> None:
+    """Raise ConfigError if Ray is not installed, or of a version that anybody could make run anything."""
+    try:
+        version = metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        raise ConfigError(
+            "Ray is not installed, and several machines need it: pip install 'kitchen-patrol[cluster]'"
+        ) from None
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < _VERSION_MIN:
+        raise ConfigError(
+            f"ray {version}: its processes run what anybody sends them; install {_VERSION_MIN[0]}.{_VERSION_MIN[1]} or "
+            "later"
+        )
+
+
+def node_name(settings: ClusterSettings) -> str:
+    """Return the name of this machine in the cluster."""
+    return settings.node or socket.gethostname()
+
+
+def token_file(settings: ClusterSettings, config: Path) -> Path:
+    """Return the file with the cluster's token."""
+    return Path(settings.token_file) if settings.token_file else config.absolute().parent / "ray_token"
+
+
+def make_token(path: Path) -> None:
+    """Make the token unless it is there; only this user can read it."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(_TOKEN_BYTES))
+    logger().info("the cluster's token is new; copy this file to the other machines", path=str(path))
+
+
+def environment(settings: ClusterSettings, config: Path) -> dict[str, str]:
+    """Return the variables of Ray's processes. Raises ConfigError if there is no token, or others can read it."""
+    token = token_file(settings, config)
+    try:
+        mode = token.stat().st_mode
+    except OSError as error:
+        raise ConfigError(
+            f"cluster.token_file = {str(token)!r}: {error.strerror}; copy it from the machine of `patrol cluster up`"
+        ) from error
+    if mode & 0o077:
+        raise ConfigError(f"cluster.token_file = {str(token)!r}: others can read it; chmod 600")
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token.absolute()),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_gcs_rpc_server_reconnect_timeout_s": str(_RECONNECT_S),
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        CONFIG_VARIABLE: str(config.absolute()),
+        NODE_VARIABLE: node_name(settings),
+        # Ray takes 127.0.0.1 for a mistake, and listens at all addresses instead, unless it is told that it is alone.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if settings.listen in _ALONE else "1",
+        **({"RAY_REDIS_ADDRESS": settings.redis} if settings.redis else {}),
+    }
+
+
+class RayNode:
+    """Ray's processes on this machine, until `close`. `head`: HOST:PORT of the head to join; empty: they are the
+    head. `folder`: of Ray's logs and sockets."""
+
+    def __init__(self, settings: ClusterSettings, config: Path, folder: Path, cores: float, head: str = "") -> None:
+        """Raises ConfigError, or PatrolError if they do not start."""
+        if head and settings.listen in _ALONE:
+            raise ConfigError(
+                f"cluster.listen = {settings.listen!r}: no other machine can reach it; give this machine's address in "
+                "the cluster's network"
+            )
+        if settings.listen not in _ALONE:
+            logger().warning(
+                "Ray's traffic is not encrypted; its network must be the cluster's own", at=settings.listen
+            )
+        self.address = head or f"{settings.listen}:{settings.port}"
+        self._log_path = folder / "ray.log"
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments = _arguments(settings, folder, cores, head)
+        with self._log_path.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(  # noqa: S603 (what it runs is made here)
+                [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *arguments],
+                env={**os.environ, **environment(settings, config)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+
+    def wait(self) -> None:
+        """Wait until the head can be reached. Raises PatrolError."""
+        host, _, port = self.address.rpartition(":")
+        give_up_ns = monotonic_ns() + ns(_START_S)
+        while True:
+            if not self.running:
+                raise PatrolError(f"Ray did not start: {self._last_words()}")
+            try:
+                with socket.create_connection((host, int(port)), timeout=1.0):
+                    return
+            except OSError as error:
+                if monotonic_ns() > give_up_ns:
+                    raise PatrolError(f"Ray's head at {self.address} does not answer: {error}") from error
+            time.sleep(_ASK_AGAIN_S)
+
+    @property
+    def running(self) -> bool:
+        """Whether they run."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End them, and with them the shards that this machine runs."""
+        if self.running:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            logger().warning("Ray's processes do not end, and are killed")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _last_words(self) -> str:
+        return " ".join(self._log_path.read_text(encoding="utf-8", errors="replace").split()[-40:])
+
+
+def _arguments(settings: ClusterSettings, folder: Path, cores: float, head: str) -> list[str]:
+    labels = {NODE_LABEL: node_name(settings), **settings.labels}
+    own = (
+        [f"--address={head}"]
+        if head
+        else [
+            "--head",
+            f"--port={settings.port}",
+            f"--ray-client-server-port={settings.port + 1}",
+            f"--include-dashboard={'true' if settings.dashboard else 'false'}",
+            "--dashboard-host=127.0.0.1",
+        ]
+    )
+    return [
+        *own,
+        f"--node-ip-address={settings.listen}",
+        f"--num-cpus={max(1, round(cores))}",
+        f"--object-store-memory={_STORE_BYTES}",
+        "--disable-usage-stats",
+        "--include-log-monitor=false",
+        "--labels=" + ",".join(f"{name}={value}" for name, value in sorted(labels.items())),
+        f"--temp-dir={folder}",
+    ]

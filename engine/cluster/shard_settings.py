@@ -1,0 +1,47 @@
+"""What an engine of a shard is configured to do, made from the configuration file of its machine. Pure."""
+
+from engine.config.address import host_port
+from engine.config.schema import Settings
+
+_WORKERS = 1
+
+
+def shard_settings(settings: Settings, shard_no: int) -> Settings:
+    """Return the settings of a shard: its own folders and ports, since a machine runs several; no console, which a
+    front has; one worker, unless the file says how many."""
+    record, folder = settings.record, f"shard-{shard_no}"
+    serve, intake, worker = settings.serve, settings.intake, settings.worker
+    given = worker.model_fields_set
+    return settings.model_copy(
+        update={
+            "record": record.model_copy(
+                update={
+                    "evidence_dir": f"{record.evidence_dir}/{folder}",
+                    "quarantine_dir": f"{record.quarantine_dir}/{folder}",
+                }
+            ),
+            "serve": serve.model_copy(
+                update={
+                    "grpc_listen": _any_port(serve.grpc_listen),
+                    "metrics_listen": _any_port(serve.metrics_listen),
+                }
+            ),
+            "intake": intake.model_copy(update={"listen": _any_port(intake.listen)}),
+            "worker": worker.model_copy(
+                update={
+                    "count": worker.count if "count" in given and worker.count else _WORKERS,
+                    "spare": worker.spare if "spare" in given else False,
+                }
+            ),
+            "web": settings.web.model_copy(update={"enabled": False}),
+        }
+    )
+
+
+def _any_port(listen: str) -> str:
+    """Return the same address with a port that the system chooses; empty if nothing listens."""
+    if not listen:
+        return ""
+    scheme, separator, address = listen.rpartition("://")
+    host, _ = host_port(address)
+    return f"{scheme}{separator}{f'[{host}]' if ':' in host else host}:0"

@@ -1,0 +1,52 @@
+"""What `patrol cluster status` shows of nodes and shards, from the database and what the keeper knows. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.storage.db.shards.leases import ShardRow
+
+
+def shard_rows(rows: Sequence[ShardRow], state: Mapping[str, Any], cameras: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return a row for each shard that has counties. `cameras`: by county. `state`: of the keeper; empty if none
+    answers."""
+    unplaced = state.get("unplaced", {})
+    return [
+        {
+            "shard": row.shard_no,
+            "counties": list(row.counties),
+            "cameras": _cameras(row, cameras),
+            "node": row.node if row.is_held else "",
+            "address": row.address,
+            "held": row.is_held,
+            "leaseS": round(max(0.0, row.expires_in_s), 1),
+            "epoch": row.epoch,
+            "why": "" if row.is_held else unplaced.get(row.shard_no, "no engine has its lease"),
+        }
+        for row in rows
+        if row.counties
+    ]
+
+
+def node_rows(rows: Sequence[ShardRow], state: Mapping[str, Any], cameras: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return a row for each node: those that the keeper knows, and others that hold a lease."""
+    known = {node["name"]: node for node in state.get("nodes", ())}
+    holding = {row.node for row in rows if row.is_held}
+    found = []
+    for name in sorted(known.keys() | holding):
+        node = known.get(name)
+        own = [row for row in rows if row.is_held and row.node == name]
+        found.append(
+            {
+                "node": name,
+                "state": "not in Ray" if node is None else "drained" if node["drained"] else "up",
+                "cores": "" if node is None else f"{node['cores']:g}",
+                "labels": "" if node is None else " ".join(f"{key}={value}" for key, value in node["labels"].items()),
+                "shards": len(own),
+                "cameras": sum(_cameras(row, cameras) for row in own),
+            }
+        )
+    return found
+
+
+def _cameras(row: ShardRow, cameras: Mapping[str, int]) -> int:
+    return sum(cameras.get(county, 0) for county in row.counties)

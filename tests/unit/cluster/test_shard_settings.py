@@ -1,0 +1,36 @@
+"""The engine of a shard: its own folders and ports on a machine that runs several."""
+
+import pytest
+
+from engine.cluster.shard_settings import shard_settings
+from engine.config import loads
+from engine.config.checks import cross_key_errors
+
+TEXT = (
+    "[record]\nurl = 'postgresql://patrol@db/patrol'\nevidence_dir = '/var/ev'\nquarantine_dir = '/var/q'\n"
+    "[serve]\ngrpc_listen = '127.0.0.1:7702'\nmetrics_listen = '127.0.0.1:7703'\n"
+)
+
+
+def test_two_shards_of_a_machine_share_neither_folder_nor_port() -> None:
+    one, two = (shard_settings(loads(TEXT), number) for number in (1, 2))
+    assert (one.record.evidence_dir, two.record.evidence_dir) == ("/var/ev/shard-1", "/var/ev/shard-2")
+    assert (one.record.quarantine_dir, two.record.quarantine_dir) == ("/var/q/shard-1", "/var/q/shard-2")
+    assert {one.serve.grpc_listen, one.serve.metrics_listen} == {"127.0.0.1:0"}
+    assert one.record.url == "postgresql://patrol@db/patrol"
+    assert not one.web.enabled
+    assert (one.worker.count, one.worker.spare) == (1, False)
+    assert not cross_key_errors(one)
+
+
+@pytest.mark.parametrize(
+    ("listen", "made"),
+    [("tcp://127.0.0.1:7701", "tcp://127.0.0.1:0"), ("", ""), ("tcp://[::1]:7701", "tcp://[::1]:0")],
+)
+def test_gateways_push_to_a_port_of_the_shard(listen: str, made: str) -> None:
+    assert shard_settings(loads(f"[intake]\nlisten = '{listen}'\n"), 1).intake.listen == made
+
+
+def test_what_the_file_says_of_workers_holds() -> None:
+    settings = shard_settings(loads(TEXT + "[worker]\ncount = 3\nspare = true\n"), 1)
+    assert (settings.worker.count, settings.worker.spare) == (3, True)
