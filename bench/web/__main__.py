@@ -17,8 +17,9 @@ checks a second meanwhile / before.
 from the click to the 200th picture, of pictures that nobody has asked for before; `wall_200_again_ms`: of the same once
 more. `scroll_`: through `scroll_cameras` cameras at a constant speed, seen at each frame: `blank_ms_max` is the longest
 time in which some place of the view had no tile, or in which no frame was drawn; `pictures_ms`: from the end of
-scrolling to the last picture. `review_next_ms_p95`: from the key j to the next finding with its pictures. `js_kb`:
-compressed script by page. A screen that the console has not is in `absent`, and what it would give is null.
+scrolling to the last picture. `review_next_ms_p95`: from the key j to the next finding with its pictures, pressed
+after a second on each; `review_next_at_once_ms_p95`: pressed as soon as the one before is there. `js_kb`: compressed
+script by page. A screen that the console has not is in `absent`, and what it would give is null.
 """
 
 import argparse

@@ -3,12 +3,13 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import IntegrityError, UnavailableError
 from engine.hub.services.render_gate import RenderGate
-from engine.hub.services.thumbnails import ThumbnailCache, Thumbnails
+from engine.hub.services.thumbnails import Origins, ThumbnailCache, Thumbnails
 from engine.metrics import Metrics
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.picture import RenderedPicture, etag_of, names_etag
@@ -151,3 +152,29 @@ def test_an_etag_is_named_as_in_http(sent: str, named: bool) -> None:
     assert etag == '"1-a-320"'
     assert names_etag(sent, etag) is named
     assert etag_of(1, 10, 320, True) != etag
+
+
+def test_a_batch_reads_the_origins_of_its_cameras_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        evidence = EvidenceStore(tmp_path, 1_000_000)
+        for number in range(3):
+            evidence.store(
+                keyframe(f"c{number}", number + 1),
+                Verdict(f"c{number}", number + 1, 1, State.OK, announced=State.OK),
+            )
+        origins, asked = Origins(evidence), asyncio.to_thread
+        threads = 0
+
+        async def counted(*arguments: Any) -> Any:
+            nonlocal threads
+            threads += 1
+            return await asked(*arguments)
+
+        monkeypatch.setattr(asyncio, "to_thread", counted)
+        found = await asyncio.gather(*(origins.get(camera) for camera in ("c0", "c1", "c2", "c0", "gone")))
+        assert found == [(1, 10), (2, 20), (3, 30), (1, 10), None]
+        assert threads == 1
+        assert await origins.get("c2") == (3, 30)
+        assert threads == 2
+
+    asyncio.run(story())
