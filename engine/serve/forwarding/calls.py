@@ -23,6 +23,10 @@ _KEPT_METADATA = ("authorization", "patrol-caller", "traceparent", "tracestate")
 class ShardAwayError(UnavailableError):
     """No engine runs the shard, or it does not answer."""
 
+    def __init__(self, shard_no: int) -> None:
+        super().__init__(f"shard {shard_no} is between two engines, and none answered in time; call again in a second")
+        self.shard_no = shard_no
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -140,9 +144,7 @@ class _Left:
     async def pause(self, shard_no: int) -> None:
         """Wait before the next try. Raises ShardAwayError if there is no time for one."""
         if self._now_s() + _ASK_AGAIN_S >= self._give_up_s:
-            raise ShardAwayError(
-                f"shard {shard_no} is between two engines, and none answered in time; call again in a second"
-            )
+            raise ShardAwayError(shard_no)
         await asyncio.sleep(_ASK_AGAIN_S)
 
 

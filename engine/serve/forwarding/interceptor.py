@@ -81,10 +81,10 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
             caller = caller_of(context)
             try:
                 return await self._unary(path, route, request, raw, caller)
-            except ShardAwayError:
+            except ShardAwayError as error:
                 if not route.reads:
                     raise
-            context.set_trailing_metadata(((AWAY_METADATA, path.removeprefix(_PACKAGE)),))
+                context.set_trailing_metadata(((AWAY_METADATA, str(error.shard_no)),))
             return await answer_itself(raw, context)
 
         async def unary_unary(raw: bytes, context: Context) -> Any:
@@ -123,7 +123,7 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
         if len(groups) == 1:
             (shard_no,) = groups
             if route.reads and not self._calls.answers(shard_no):
-                raise ShardAwayError(f"shard {shard_no} is between two engines")
+                raise ShardAwayError(shard_no)
             reply = await self._calls.unary(shard_no, path, raw, caller, repeatable=repeatable)
         else:
             reply = await self._several(path, route, request, groups, caller, repeatable)
@@ -187,8 +187,10 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
                 async with asyncio.TaskGroup() as group:
                     for number, indexes in groups.items():
                         group.create_task(one(number, indexes))
-            finally:
+            except BaseExceptionGroup:
                 await waiting.put(None)
+                raise
+            await waiting.put(None)
 
         work = asyncio.create_task(all_of_them())
         try:

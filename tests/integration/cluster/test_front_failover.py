@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import grpc
 import pytest
 import sqlalchemy as sa
 
 from engine.client import CallError, PatrolClient
 from engine.model.verdict import Verdict
+from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 from tests.support.cluster.province import HERE, LEASE_S, THERE, Province
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
@@ -115,8 +117,12 @@ def test_reads_go_on_and_writes_wait_while_a_shard_changes_its_engine(province: 
 
 
 def test_without_any_engine_a_write_is_refused_with_a_hint_when_to_ask_again(province: Province) -> None:
-    with PatrolClient(province.front().addresses["grpc"], timeout_s=3) as client:
-        assert client.camera("c0").latest is None
+    address = province.front().addresses["grpc"]
+    with PatrolClient(address, timeout_s=3) as client, grpc.insecure_channel(address) as channel:
+        assert client.camera("c0").latest is None, "the database answers, and says so"
+        stub = cameras_pb2_grpc.CameraServiceStub(channel)
+        _, call = stub.GetCamera.with_call(cameras_pb2.GetCameraRequest(name="cameras/c0"))
+        assert ("patrol-shard-away", "1") in call.trailing_metadata()
         with pytest.raises(CallError) as caught:
             client.reset_baselines(["c0"])
     assert (caught.value.status, caught.value.retry_s) == ("UNAVAILABLE", 1.0)

@@ -39,6 +39,7 @@ NOT_RUN = (
     Rule(r"python -m (bench|tests)\.|pytest ", "takes minutes; test_docs.py checks module and flags"),
     Rule(r"PATROL=", "a script of docs/callers.md: tests/integration/web/test_callers.py runs it"),
     Rule(r"patrol cameras pull ", "needs a media platform: tests/integration/feed/test_platforms.py"),
+    Rule(r"patrol (front|cluster (assign|up|join|drain|status))", "needs shards: tests/integration/cluster has them"),
     Rule(r"patrol demo", "takes a minute and needs no line of a page before it"),
     Rule(r"(ffmpeg|docker|kubectl|node|npm|npx|go|java|dotnet|prometheus|promtool|openssl) ", "another program's line"),
 )
@@ -64,6 +65,7 @@ ENDS_WITH = {
 """Lines that may end with another code than 0."""
 
 SHORTENED = (
+    (re.compile(r"--lose-node (\S+)@3h"), r"--lose-node \1@30s"),
     (re.compile(r"^(patrol simulate .*?)( *#.*)?$"), r"\1 --hours 0.02"),
     (re.compile(r"^(patrol cameras delete .*?)( *#.*)?$"), r"\1 --yes"),  # it asks on a terminal
     (re.compile(r"^curl -N "), "timeout 5 curl -N --fail-with-body "),
