@@ -48,6 +48,8 @@ class LocalCameras:
             camera_id = status.camera.camera_id
             if camera_id in judge_states:
                 self._state.judge.load(camera_id, judge_states[camera_id])
+        visited = [verdict.visit_id for status in fresh if (verdict := status.latest) is not None]
+        self._state.visits.skip_visit_ids(max(visited, default=0))
         self.upsert([status.camera for status in statuses if known.get(status.camera.camera_id) != status.camera])
         for status in fresh:
             verdict = status.latest

@@ -101,6 +101,10 @@ class Dispatch:
         """The id of the next visit."""
         return self._next_visit_id
 
+    def skip_visit_ids(self, last: int) -> None:
+        """Give only ids above this one from now on: cameras came that were visited under it elsewhere."""
+        self._next_visit_id = max(self._next_visit_id, last + 1)
+
     @property
     def is_rate_blocked(self) -> bool:
         """Whether cameras wait for the rate of new visits."""

@@ -105,6 +105,10 @@ class Visits:
         self._fallbacks: set[int] = set()
         self.dialogues = Dialogues()
 
+    def skip_visit_ids(self, last: int) -> None:
+        """Give only visit ids above this one: those of a camera count up, also when it comes from another shard."""
+        self._scheduler.dispatch.skip_visit_ids(last)
+
     def upsert(self, cameras: Sequence[Camera], now_ns: int) -> None:
         """Add cameras to the schedule, or reschedule those that changed."""
         self._handle(CamerasUpserted([plan_of(camera) for camera in cameras]), now_ns)

@@ -146,7 +146,11 @@ class Broadcast(Generic[Event]):
                 if self._rounds != rounds:
                     continue  # events were published while the log was read, and this watcher was not woken
             else:
-                span = self._ring.span(number, seq, self._until)
+                span = self._ring.span(number, self._until)
+                if span is not None and span.entries[0].event.seq <= seq:
+                    # Read from the log before it was published: what comes after it in the ring is next.
+                    number = self._ring.number_after(seq)
+                    continue
                 if span is not None:
                     number += len(span.entries)
                     seq = span.seq

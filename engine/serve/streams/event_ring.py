@@ -116,7 +116,7 @@ class EventRing(Generic[Event]):
             numbers = range(max(0, self.next_number - len(self._entries)), self.next_number)
             return numbers.start + bisect_right(numbers, seq, key=self._seq_at)
 
-    def span(self, number: int, seq: int, until: int | None) -> Span[Event] | None:
+    def span(self, number: int, until: int | None) -> Span[Event] | None:
         """The entries from `number` on, below the number `until` (None: all); None if there are none.
 
         All watchers at the same place share one span. Raises TooSlowError, without a resume token, if some of the

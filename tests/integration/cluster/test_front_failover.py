@@ -18,7 +18,7 @@ from tests.support.cluster.province import HERE, LEASE_S, THERE, Province
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 
 @pytest.fixture
@@ -128,7 +128,6 @@ def test_without_any_engine_a_write_is_refused_with_a_hint_when_to_ask_again(pro
     assert (caught.value.status, caught.value.retry_s) == ("UNAVAILABLE", 1.0)
 
 
-@pytest.mark.long
 def test_numbers_of_other_shards_are_not_waited_for(province: Province) -> None:
     """A lease that has ended is closed by whoever reads, so that the logs of the others go on."""
     engine = province.start(1, "node-1")

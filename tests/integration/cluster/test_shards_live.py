@@ -15,7 +15,7 @@ from tests.support.live_engine import scrape
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 
 @pytest.fixture
@@ -53,7 +53,6 @@ def test_each_shard_visits_its_own_counties_and_a_stop_hands_it_over_at_once(pro
     province.goes_on(THERE)
 
 
-@pytest.mark.long
 def test_a_shard_whose_engine_is_killed_goes_on_elsewhere(province: Province) -> None:
     first = province.start(1, "node-1")
     first.addresses()
@@ -89,7 +88,6 @@ def test_an_engine_that_was_frozen_meanwhile_writes_nothing_and_ends(province: P
     assert numbers == sorted(set(numbers))
 
 
-@pytest.mark.long
 def test_an_engine_that_is_cut_off_from_the_database_stops_before_another_may_begin(
     province: Province, postgres_server: PostgresServer
 ) -> None:

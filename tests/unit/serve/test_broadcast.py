@@ -77,6 +77,28 @@ def test_a_watcher_reads_the_log_until_it_meets_the_ring() -> None:
     assert seen[: 1234 + 27] == list(range(1, 1234 + 28))
 
 
+def test_what_was_read_from_the_log_before_it_was_published_does_not_come_again() -> None:
+    async def story() -> list[int]:
+        log = ListLog()
+        feed: Broadcast[PublishedVerdict] = Broadcast(
+            log, lambda verdict, _: b"%d " % verdict.seq, lambda _: b"", ring_max=8, watchers_max=1
+        )
+        log.add(1)
+        feed.publish(log.add(1))
+        committed = log.add(3)  # not published yet
+        bodies = feed.messages(0, VerdictFilter())
+        seen = [int(seq) for seq in (await anext(bodies)).split()]
+        waits = asyncio.ensure_future(anext(bodies))
+        await asyncio.sleep(0.05)
+        feed.publish(committed[:2])
+        await asyncio.sleep(0.05)
+        feed.publish([*committed[2:], *log.add(2)])
+        seen += [int(seq) for seq in (await waits).split()]
+        return seen
+
+    assert asyncio.run(story()) == [1, 2, 3, 4, 5, 6, 7]
+
+
 def test_what_the_log_has_let_go_is_said_to_be_lost() -> None:
     async def story() -> None:
         log = ListLog()
