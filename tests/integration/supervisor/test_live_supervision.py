@@ -91,6 +91,7 @@ def test_the_spare_takes_the_place_of_a_worker_that_is_lost(engine: tuple[Superv
         assert lost not in supervisor.pids(), "the next spare leaves the CPU to the patrol at first"
 
 
+@pytest.mark.long
 def test_a_spare_that_dies_is_replaced_and_a_hub_that_dies_does_not_take_it_along(
     engine: tuple[Supervisor, Path],
 ) -> None:

@@ -168,7 +168,11 @@ def open_in_review(page: Any, finding: Finding, review: str = "Review") -> None:
     raise AssertionError(f"no. {finding.finding_id} is not in the queue")
 
 
-@pytest.mark.parametrize(("words", "number"), [(ENGLISH, COVERED[0]), (CHINESE, COVERED[1])], ids=["en", "zh"])
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [pytest.param(ENGLISH, COVERED[0], marks=pytest.mark.long), (CHINESE, COVERED[1])],
+    ids=["en", "zh"],
+)
 def test_a_fault_appears_on_the_wall_and_is_put_right(day: Day, browser: Any, words: Words, number: int) -> None:
     camera_id = day.good[number].camera_id
     with page_of(browser, day.address, locale=words.locale) as page:
@@ -258,7 +262,11 @@ def test_two_inspectors_at_once_do_not_step_on_each_other(day: Day, browser: Any
     assert day.steps(finding) == [Step.OPENED, Step.DISMISSED]
 
 
-@pytest.mark.parametrize(("number", "is_sent_first"), [(DARK[1], False), (BLURRED[0], True)], ids=["killed", "sent"])
+@pytest.mark.parametrize(
+    ("number", "is_sent_first"),
+    [(DARK[1], False), pytest.param(BLURRED[0], True, marks=pytest.mark.long)],
+    ids=["killed", "sent"],
+)
 def test_a_click_is_not_lost_when_the_engine_is_killed(
     day: Day, browser: Any, number: int, is_sent_first: bool
 ) -> None:

@@ -96,7 +96,9 @@ def violations(page: Any) -> list[str]:
     return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    "look", [look if look == "zh-phone" else pytest.param(look, marks=pytest.mark.long) for look in LOOKS]
+)
 def test_every_page_loads_and_everybody_can_use_it(province: Province, look: str) -> None:
     shots = os.environ.get("PATROL_SHOTS", "")
     problems = []
