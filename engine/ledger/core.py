@@ -7,12 +7,12 @@ times stay in order.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 
 from engine.config.ledger import LedgerSettings
 from engine.ledger import commands
+from engine.ledger.actions import Action, RecheckRequest
 from engine.ledger.camera_index import CameraIndex
 from engine.ledger.dismissals import Dismissals
 from engine.ledger.muted import Muted
@@ -45,17 +45,6 @@ WAKEUP_SLACK = 1024
 _ENGINE_ROLE = ""
 _NO_COMMAND = FindingCommand(0, Step.OPENED)
 """What an event has that no command caused."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecheckRequest:
-    """A request to visit the camera of a finding as soon as the caps allow."""
-
-    camera_id: str
-    finding_id: int
-
-
-Action = RecordedEvent | RecheckRequest
 
 
 class Ledger:

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from engine.config.ledger import LedgerSettings
 from engine.errors import ConflictError, DeniedError, InvalidArgumentError, StateError
 from engine.hub.services.digest_report import cases
-from engine.ledger.core import Action, Ledger, RecheckRequest
+from engine.ledger.actions import Action, RecheckRequest
+from engine.ledger.core import Ledger
 from engine.ledger.invariants import check_invariants
 from engine.ledger.operator_list import OperatorCase
 from engine.ledger.projection import replay

@@ -19,8 +19,9 @@ from engine.errors import PatrolError, StoreError
 from engine.hub.services.finding_log import CommitFlag
 from engine.hub.services.finding_reads import FindingReads
 from engine.hub.thread_calls import ThreadCalls
+from engine.ledger.actions import Action, RecheckRequest
 from engine.ledger.commands import check_command, check_state, is_repeated
-from engine.ledger.core import Action, Ledger, RecheckRequest
+from engine.ledger.core import Ledger
 from engine.ledger.dismissals import DISMISSALS_MAX
 from engine.ledger.invariants import check_invariants
 from engine.ledger.operator_list import OperatorCase

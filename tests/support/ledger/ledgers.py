@@ -4,7 +4,8 @@ from itertools import count
 from typing import Any
 
 from engine.config.ledger import LedgerSettings
-from engine.ledger.core import Action, Ledger, RecheckRequest
+from engine.ledger.actions import Action, RecheckRequest
+from engine.ledger.core import Ledger
 from engine.ledger.invariants import check_invariants
 from engine.ledger.projection import replay
 from engine.model.access import Actor, Role
