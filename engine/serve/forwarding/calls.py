@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,10 @@ class Caller:
     def authorization(self) -> str:
         """The token, as the caller sent it."""
         return next((str(value) for key, value in self.metadata if key == "authorization"), "")
+
+
+CALLER: ContextVar[Caller] = ContextVar("caller")
+"""Who makes the call that is being answered, for what the front asks shards in the course of it."""
 
 
 class ShardCalls:

@@ -20,9 +20,13 @@ _ROWS_A_MESSAGE = 1000
 _COUNTY_DIGITS = 6
 
 
+_HOMELESS, _NO_COUNTY = 0, -1
+"""In place of a shard's number: no shard has the county; and what is given is no county at all."""
+
+
 @dataclass(slots=True)
 class _Rows:
-    """All rows of a call, by the shard that gets them. Shard 0: no shard has their county."""
+    """All rows of a call; `of_shard`: their positions, by the shard that gets them."""
 
     options: cameras_pb2.ImportOptions = field(default_factory=cameras_pb2.ImportOptions)
     cameras: list[Any] = field(default_factory=list)
@@ -38,7 +42,7 @@ async def import_cameras(
     bytes are no request, or the rows are too many; else as ShardCalls.unary.
     """
     rows = await _read(raws, shards)
-    homeless = rows.of_shard.pop(0, [])
+    homeless = rows.of_shard.pop(_HOMELESS, [])
     problems = [Part(homeless, _without_shard([rows.cameras[index] for index in homeless]))] if homeless else []
     options = rows.options
     several = len(rows.of_shard) > 1 or problems
@@ -47,7 +51,6 @@ async def import_cameras(
         if problems or any(part.reply.problems_total for part in tried):
             whole = merging.imports([*problems, *tried])
             return cameras_pb2.ImportCamerasResponse(problems=whole.problems, problems_total=whole.problems_total)
-    # A call without rows is refused by the shard that gets it.
     done = await _import(rows, options.validate_only, caller, calls)
     await shards.changed([rows.cameras[index].name.removeprefix("cameras/") for part in done for index in part.indexes])
     return merging.imports([*problems, *done])
@@ -65,16 +68,16 @@ async def _read(raws: AsyncIterable[bytes], shards: Shards) -> _Rows:
         if is_first:
             rows.options, is_first = request.options, False
         for camera in request.cameras:
-            # What is no county at all is for a shard to refuse, in its own words.
             is_county = len(camera.region) == _COUNTY_DIGITS and camera.region.isdecimal()
-            shard_no = shards.of_region(camera.region) if is_county else -1
+            shard_no = shards.of_region(camera.region) or _HOMELESS if is_county else _NO_COUNTY
             rows.of_shard.setdefault(shard_no, []).append(len(rows.cameras))
             rows.cameras.append(camera)
         if len(rows.cameras) > IMPORT_ROWS_MAX:
             raise InvalidArgumentError("cameras", f"{len(rows.cameras)} rows and more; allowed: 1 to {IMPORT_ROWS_MAX}")
-    anybody = next((number for number in rows.of_shard if number > 0), next(iter(shards.held()), 1))
-    if -1 in rows.of_shard or not rows.of_shard:
-        rows.of_shard[anybody] = sorted(rows.of_shard.get(anybody, []) + rows.of_shard.pop(-1, []))
+    malformed = rows.of_shard.pop(_NO_COUNTY, [])
+    if malformed or not rows.of_shard:  # a shard refuses them, or a call without rows, in its own words
+        anybody = next((number for number in rows.of_shard if number), next(iter(shards.held()), 1))
+        rows.of_shard[anybody] = sorted(rows.of_shard.get(anybody, []) + malformed)
     return rows
 
 

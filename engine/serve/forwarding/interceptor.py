@@ -6,8 +6,8 @@ without a valid token is left to the front, which refuses it.
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -20,7 +20,7 @@ from engine.metrics import Metrics
 from engine.model.access import PEER_METADATA
 from engine.serve.access.rules import rule_of
 from engine.serve.forwarding.apply_config import apply_everywhere
-from engine.serve.forwarding.calls import Caller, ShardAwayError
+from engine.serve.forwarding.calls import CALLER, Caller, ShardAwayError
 from engine.serve.forwarding.front_door import FrontDoor
 from engine.serve.forwarding.imports import import_cameras
 from engine.serve.forwarding.merging import Part
@@ -32,11 +32,12 @@ from patrol.v1 import cameras_pb2
 
 AWAY_METADATA = "patrol-shard-away"
 """Trailing metadata of a reply that the front gave from the database, because the shard did not answer: its number."""
-CALLER: ContextVar[Caller] = ContextVar("caller")
-"""Who makes the call that is being answered, for what the front asks shards in the course of it."""
 _PACKAGE = "/patrol.v1."
 _PAUSE_NOT_FOUND = grpc.StatusCode.NOT_FOUND
+_NOWHERE = 0
+"""In place of a shard's number: no shard has it."""
 _REPLIES_WAITING = 64
+_IMPORT_S_MAX = 600.0
 
 
 class ForwardingInterceptor(grpc.aio.ServerInterceptor):
@@ -69,26 +70,18 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
         return self._stream_handler(path, route, own) if route.streams else self._unary_handler(path, route, own)
 
     def _unary_handler(self, path: str, route: Route, own: Any) -> Any:
-        async def answer_itself(raw: bytes, context: Context) -> bytes:
-            reply: bytes = own.response_serializer(await own.unary_unary(raw, context))
-            return reply
-
-        async def serve(raw: bytes, context: Context) -> bytes:
+        async def unary_unary(raw: bytes, context: Context) -> Any:
             try:
                 request = route.request.FromString(raw)
+                work = self._unary(path, route, request, raw, caller_of(context))
+                reply = await self._answered(work, path, context, or_itself=route.reads)
+                if reply is not None:
+                    return reply
             except DecodeError:
-                return await answer_itself(raw, context)
-            caller = caller_of(context)
-            try:
-                return await self._unary(path, route, request, raw, caller)
+                pass  # the front's own handler says what is wrong
             except ShardAwayError as error:
-                if not route.reads:
-                    raise
                 context.set_trailing_metadata(((AWAY_METADATA, str(error.shard_no)),))
-            return await answer_itself(raw, context)
-
-        async def unary_unary(raw: bytes, context: Context) -> Any:
-            return await self._answered(serve(raw, context), path, context)
+            return own.response_serializer(await own.unary_unary(raw, context))
 
         return grpc.unary_unary_rpc_method_handler(unary_unary)
 
@@ -105,12 +98,16 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
 
     def _import_handler(self, path: str) -> Any:
         async def stream_unary(raws: AsyncIterable[bytes], context: Context) -> Any:
-            work = import_cameras(raws, caller_of(context), self._calls, self._shards)
-            return (await self._answered(work, path, context)).SerializeToString()
+            async def work() -> Any:
+                async with asyncio.timeout(_IMPORT_S_MAX):
+                    return await import_cameras(raws, caller_of(context), self._calls, self._shards)
+
+            return (await self._answered(work(), path, context)).SerializeToString()
 
         return grpc.stream_unary_rpc_method_handler(stream_unary)
 
-    async def _unary(self, path: str, route: Route, request: Any, raw: bytes, caller: Caller) -> bytes:
+    async def _unary(self, path: str, route: Route, request: Any, raw: bytes, caller: Caller) -> bytes | None:
+        """Return the reply of the shards; None if the front knows as well as they do, since there is no such camera."""
         rule = rule_of(path)
         repeatable = rule is None or not rule.changes or bool(getattr(request, "request_id", ""))
         if route.target is Target.ONCE:
@@ -120,6 +117,8 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
         if route.target is Target.ALL and not names:
             return await self._all(path, route, request, raw, caller, repeatable)
         groups = await self._groups(route, request, names)
+        if _NOWHERE in groups:
+            return None
         if len(groups) == 1:
             (shard_no,) = groups
             if route.reads and not self._calls.answers(shard_no):
@@ -168,12 +167,13 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
 
     async def _relay(self, path: str, route: Route, request: Any, caller: Caller, context: Context) -> None:
         groups = await self._groups(route, request, route.names(request))
-        async for reply in self.replies(path, route, request, groups, caller):
-            await context.write(reply)
+        async with aclosing(self._replies(path, route, request, groups, caller)) as replies:
+            async for reply in replies:
+                await context.write(reply)
 
-    async def replies(
+    async def _replies(
         self, path: str, route: Route, request: Any, groups: dict[int, list[int]], caller: Caller
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the replies of several streams as they come."""
         waiting: asyncio.Queue[bytes | None] = asyncio.Queue(_REPLIES_WAITING)
 
@@ -203,30 +203,41 @@ class ForwardingInterceptor(grpc.aio.ServerInterceptor):
         finally:
             work.cancel()
 
-    async def _answered(self, work: Awaitable[Any], path: str, context: Context) -> Any:
-        """Return what work returns; end the call with the status of an error, a shard's own as it came."""
+    async def _answered(self, work: Awaitable[Any], path: str, context: Context, *, or_itself: bool = False) -> Any:
+        """Return what work returns, None where the front answers itself; end the call with the status of an error, a
+        shard's own as it came. `or_itself`: raise ShardAwayError, since the front answers then too."""
         method, outcome, began_s = path.removeprefix(_PACKAGE), "OK", time.perf_counter()
         try:
-            return await work
+            reply = await work
+            if or_itself and reply is None:
+                outcome = ""  # the front's own handler counts the call
+            return reply
         except asyncio.CancelledError:
             outcome = "CANCELLED"
             raise
         except grpc.aio.AioRpcError as error:
             outcome = error.code().name
             await context.abort(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
-        except Exception as error:  # noqa: BLE001 (an error ends its call, and nothing else)
+        except Exception as error:
+            if or_itself and isinstance(error, ShardAwayError):
+                outcome = ""
+                raise
             outcome = status_code(error).name
             if outcome == "INTERNAL":
                 structlog.get_logger().error("call not passed on", method=method, exc_info=error)
             await context.abort_with_status(rpc_status.to_status(status_of(error, method)))
         finally:
-            self._metrics.rpc(f"/{method}", outcome, time.perf_counter() - began_s)
+            if outcome:
+                self._metrics.rpc(f"/{method}", outcome, time.perf_counter() - began_s)
 
     async def _groups(self, route: Route, request: Any, names: Sequence[str]) -> dict[int, list[int]]:
-        """Return the positions of the names by shard. Unknown ones go to a shard that says so."""
+        """Return the positions of the names by shard. Unknown ones go to a shard that says so, or to none if the front
+        can."""
         if route.target is Target.ANY or not names:
             return {self._any(): list(range(len(names)))}
         of_name = await self._of_names(route, names)
+        if route.reads and not of_name:
+            return {_NOWHERE: list(range(len(names)))}
         unknown = self._shards.of_region(route.region(request)) or next(iter(of_name.values()), 0) or self._any()
         groups: dict[int, list[int]] = {}
         for index, name in enumerate(names):

@@ -10,8 +10,7 @@ import grpc
 from engine.errors import PatrolError, UnavailableError
 from engine.model.engine_status import MachineStatus
 from engine.model.visit import CheckNowReport
-from engine.serve.forwarding.calls import Caller, ShardCalls
-from engine.serve.forwarding.interceptor import CALLER
+from engine.serve.forwarding.calls import CALLER, Caller, ShardCalls
 from engine.serve.forwarding.shards import Shards
 from engine.serve.messages.resource_names import camera_id_of, camera_name
 from patrol.v1 import patrol_pb2

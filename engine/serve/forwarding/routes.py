@@ -77,22 +77,12 @@ def _camera_of_verdict(field: str) -> Callable[[Any], Sequence[str]]:
     return lambda request: [getattr(request, field).partition("/verdicts/")[0]]
 
 
-def _listed(field: str) -> dict[str, Any]:
-    """Names in a repeated field of strings."""
+def _items(field: str, name: str = "") -> dict[str, Any]:
+    """Names in a repeated field: the strings in it, or the field `name` of the messages in it."""
 
-    def part(request: Any, indexes: Sequence[int]) -> Any:
-        names = getattr(request, field)
-        fewer = type(request)()
-        fewer.CopyFrom(request)
-        fewer.ClearField(field)
-        getattr(fewer, field).extend(names[index] for index in indexes)
-        return fewer
-
-    return {"names": lambda request: getattr(request, field), "part": part}
-
-
-def _items(field: str, name: str) -> dict[str, Any]:
-    """Names in the field `name` of the messages of a repeated field."""
+    def names(request: Any) -> Sequence[str]:
+        items = getattr(request, field)
+        return [getattr(item, name) for item in items] if name else items
 
     def part(request: Any, indexes: Sequence[int]) -> Any:
         items = getattr(request, field)
@@ -102,7 +92,7 @@ def _items(field: str, name: str) -> dict[str, Any]:
         getattr(fewer, field).extend(items[index] for index in indexes)
         return fewer
 
-    return {"names": lambda request: [getattr(item, name) for item in getattr(request, field)], "part": part}
+    return {"names": names, "part": part}
 
 
 def _of_finding(request: type[Message], reply: type[Message] = findings_pb2.Finding, *, reads: bool = False) -> Route:
@@ -139,20 +129,20 @@ ROUTES: dict[str, dict[str, Route]] = {
             Target.CAMERAS,
             cameras_pb2.BatchDeleteCamerasRequest,
             cameras_pb2.BatchDeleteCamerasResponse,
-            **_listed("names"),
+            **_items("names"),
             merge=merging.counted("deleted"),
         ),
         "ResetBaseline": Route(
             Target.CAMERAS,
             cameras_pb2.ResetBaselineRequest,
             cameras_pb2.ResetBaselineResponse,
-            **_listed("names"),
+            **_items("names"),
             merge=merging.counted("reset"),
         ),
     },
     "PatrolService": {
         "CheckNow": Route(
-            Target.CAMERAS, patrol_pb2.CheckNowRequest, patrol_pb2.CheckNowResponse, **_listed("cameras"), streams=True
+            Target.CAMERAS, patrol_pb2.CheckNowRequest, patrol_pb2.CheckNowResponse, **_items("cameras"), streams=True
         ),
         "GetVerdict": Route(
             Target.CAMERAS,
@@ -208,7 +198,7 @@ ROUTES: dict[str, dict[str, Route]] = {
             Target.FINDINGS,
             findings_pb2.ListViewersRequest,
             findings_pb2.ListViewersResponse,
-            **_listed("names"),
+            **_items("names"),
             merge=merging.viewers,
         ),
     },

@@ -5,7 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
 from engine.client import CallError, PatrolClient
@@ -17,8 +19,8 @@ from engine.model.kpi import KpiName, KpiQuery
 from engine.model.registry import CameraQuery, RegionLevel
 from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
+from engine.serve.forwarding.routes import AT_FRONT
 from tests.support.cluster.province import HERE, THERE, Province, RunningFront
-from tests.support.cluster.shard_engine import ShardEngine
 from tests.support.live_engine import REFUSING_CAMERAS
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
@@ -33,7 +35,7 @@ class Cluster:
     """Two engines, a front over them, a client of the front, and of each engine."""
 
     province: Province
-    engines: dict[int, ShardEngine]
+    engines_at: dict[int, str]
     front: RunningFront
     client: PatrolClient
     direct: dict[int, PatrolClient]
@@ -45,13 +47,12 @@ def cluster(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
         folder = tmp_path_factory.mktemp("cluster")
         province = Province(postgres_server.database(), folder, stack, lease_s=30)  # no shard is lost here
         engines = {number: province.start(number, f"node-{number}") for number in (1, 2)}
-        direct = {
-            number: stack.enter_context(PatrolClient(engine.addresses()["grpc"])) for number, engine in engines.items()
-        }
+        engines_at = {number: engine.addresses()["grpc"] for number, engine in engines.items()}
+        direct = {number: stack.enter_context(PatrolClient(address)) for number, address in engines_at.items()}
         front = province.front()
         client = stack.enter_context(PatrolClient(front.addresses["grpc"]))
         wait_until(lambda: all(camera.latest for camera in client.cameras()), 60)
-        yield Cluster(province, engines, front, client, direct)
+        yield Cluster(province, engines_at, front, client, direct)
 
 
 def test_reads_are_those_of_the_whole_province(cluster: Cluster) -> None:
@@ -74,6 +75,21 @@ def test_reads_are_those_of_the_whole_province(cluster: Cluster) -> None:
     with pytest.raises(CallError, match="nowhere") as caught:
         client.camera("nowhere")
     assert caught.value.status == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("method", ["CameraService/GetCamera", "PatrolService/CheckNow", "CameraService/DeleteCamera"])
+def test_bytes_that_are_no_request_are_refused_in_the_same_words(cluster: Cluster, method: str) -> None:
+    told = []
+    for address in (cluster.front.addresses["grpc"], cluster.engines_at[1]):
+        channel: Any
+        with grpc.insecure_channel(address) as channel:
+            make = channel.unary_stream if method.endswith("CheckNow") else channel.unary_unary
+            with pytest.raises(grpc.RpcError) as caught:
+                list(make(f"/patrol.v1.{method}")(b"\xff\xff\xff", timeout=15) or ())
+        told.append((caught.value.code(), caught.value.details()))
+    assert told[0] == told[1]
+    assert told[0][0] is grpc.StatusCode.INVALID_ARGUMENT
+    assert "not passed on" not in cluster.front.log.read_text()
 
 
 def test_sums_are_those_of_all_shards(cluster: Cluster) -> None:
@@ -244,6 +260,23 @@ def test_draws_are_made_of_the_whole_province(cluster: Cluster) -> None:
     client.canteens.create("site-1", CanteenDetails(address="1 Road"), THERE)
     assert client.canteens.get("site-1").details.address == "1 Road"
     assert client.remove_cameras([row.camera_id for row in rows])[0] == 6
+
+
+@pytest.mark.parametrize("method", sorted(AT_FRONT))
+def test_what_the_front_answers_itself_it_can_answer(cluster: Cluster, method: str) -> None:
+    """With an empty request: whatever is wrong with that, nothing is missing here."""
+    answer = grpc.StatusCode.OK
+    channel: Any
+    with grpc.insecure_channel(cluster.front.addresses["grpc"]) as channel:
+        try:
+            if method.rpartition("/")[2] in ("WatchVerdicts", "WatchFindings", "RehearseConfig"):
+                next(channel.unary_stream(f"/patrol.v1.{method}")(b"", timeout=15))
+            else:
+                channel.unary_unary(f"/patrol.v1.{method}")(b"", timeout=15)
+        except grpc.RpcError as error:
+            answer = error.code()
+    known = ("OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION")
+    assert answer.name in known, (method, answer)
 
 
 def test_roles_and_regions_hold_as_in_one_engine(cluster: Cluster) -> None:

@@ -117,15 +117,20 @@ def test_reads_go_on_and_writes_wait_while_a_shard_changes_its_engine(province: 
 
 
 def test_without_any_engine_a_write_is_refused_with_a_hint_when_to_ask_again(province: Province) -> None:
-    address = province.front().addresses["grpc"]
+    front = province.front()
+    address = front.addresses["grpc"]
     with PatrolClient(address, timeout_s=3) as client, grpc.insecure_channel(address) as channel:
         assert client.camera("c0").latest is None, "the database answers, and says so"
         stub = cameras_pb2_grpc.CameraServiceStub(channel)
         _, call = stub.GetCamera.with_call(cameras_pb2.GetCameraRequest(name="cameras/c0"))
         assert ("patrol-shard-away", "1") in call.trailing_metadata()
+        with pytest.raises(CallError) as unknown:
+            client.camera("nowhere")
         with pytest.raises(CallError) as caught:
             client.reset_baselines(["c0"])
+    assert (unknown.value.status, unknown.value.reason) == ("NOT_FOUND", "CAMERA_NOT_FOUND")
     assert (caught.value.status, caught.value.retry_s) == ("UNAVAILABLE", 1.0)
+    assert "not passed on" not in front.log.read_text()
 
 
 def test_numbers_of_other_shards_are_not_waited_for(province: Province) -> None:

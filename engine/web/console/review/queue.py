@@ -116,15 +116,19 @@ async def read_queue(page: Page, wanted: QueueFilter, window: int = WINDOW) -> Q
     def asked(severity: int, size: int) -> ListFindingsRequest:
         return ListFindingsRequest(filter=wanted.message(severity), order_by="deadline_time", page_size=size)
 
-    *severities, everything = _SEVERITIES
-    counted = asyncio.ensure_future(page.call(asked(everything, 1)))
-    replies = []
-    for severity in severities:
-        replies.append(await page.call(asked(severity, window)))
-        if len(replies[-1].findings) < replies[-1].total_size:
-            return merge([*replies, await counted], window)
-    await counted
-    return merge([*replies, await page.call(asked(everything, window))], window)
+    blind, impaired, everything = _SEVERITIES
+    worst, counted = await asyncio.gather(page.call(asked(blind, window)), page.call(asked(everything, 1)))
+    replies = [worst]
+    if _is_whole(worst):
+        replies.append(await page.call(asked(impaired, window)))
+    if _is_whole(replies[-1]):
+        counted = await page.call(asked(everything, window))
+    return merge([*replies, counted], window)
+
+
+def _is_whole(reply: Any) -> bool:
+    """Whether a list has no further page, so that milder findings come next in the queue."""
+    return bool(len(reply.findings) >= reply.total_size)
 
 
 def merge(replies: Sequence[Any], window: int) -> Queue:
@@ -132,7 +136,7 @@ def merge(replies: Sequence[Any], window: int) -> Queue:
     found: dict[str, Any] = {}
     for reply in replies:
         found |= {finding.name: finding for finding in reply.findings if finding.name not in found}
-        if len(reply.findings) < reply.total_size:
+        if not _is_whole(reply):
             break  # the list goes on: milder findings come behind what was not read
     ordered = sorted(found.values(), key=_key)[:window]
     return Queue(ordered, max(replies[-1].total_size, len(ordered)))
