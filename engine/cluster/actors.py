@@ -1,31 +1,26 @@
-"""What runs in Ray: one actor for each shard, which keeps the shard's engine running, and one that places them all.
-
-An engine is a process of its own, so that nothing of Ray is in it. It ends when its actor does, in whatever way, and
-gives the shard back. Ray may run an actor twice for a while when a network splits; the lease of the shard decides.
+"""What runs in Ray: one actor for each shard, which keeps the shard's engine running (engine.cluster.shard_runner), and
+one that places them all. Ray may run an actor twice for a while when a network splits; the lease of the shard decides.
 """
 
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ray as untyped_ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from engine.clock import NS_PER_S, monotonic_ns
 from engine.cluster.keeping import steps
 from engine.cluster.placement.nodes import Node
 from engine.cluster.placement.shards import Shard
-from engine.cluster.ray_runtime import CONFIG_VARIABLE, NAMESPACE, NODE_LABEL, NODE_VARIABLE
+from engine.cluster.ray_runtime import CONFIG_VARIABLE, NAMESPACE, NODE_LABEL
 from engine.cluster.registry_costs import shard_costs
-from engine.cluster.shard_process import order_of
-from engine.cluster.shard_settings import shard_settings
+from engine.cluster.shard_runner import STOP_S, ShardRunner
 from engine.config import load
 from engine.errors import PatrolError
-from engine.model.shard import ShardTask
 from engine.runtime.log import configure_logging, logger
 from engine.storage.db.database import connect, parse_url
 from engine.storage.db.shards.leases import Leases
@@ -34,67 +29,9 @@ ray: Any = untyped_ray
 """Ray has types for a part of itself only, and none where it is not installed."""
 KEEPER = "keeper"
 _STEP_S = 1.0
-_COSTS_S = 600.0
-_RESTART_S = 1.0
-_STOP_S = 15.0
+_COSTS_NS = 600 * NS_PER_S
+"""How often it is read anew what the cameras of each shard cost."""
 _ANSWER_S = 5.0
-
-
-class ShardRunner:
-    """Keeps the engine of one shard running on this machine, until `stop`."""
-
-    def __init__(self, shard_no: int) -> None:
-        self._shard_no = shard_no
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-        self._addresses: dict[str, str] = {}
-        self._starts = 0
-        self._thread = threading.Thread(target=self._keep, name="shard", daemon=True)
-        self._thread.start()
-
-    def state(self) -> dict[str, Any]:
-        """Return the shard's node, its engine's addresses (empty while it does not run), and how often it started."""
-        return {"node": os.environ[NODE_VARIABLE], "addresses": self._addresses, "starts": self._starts}
-
-    def stop(self) -> bool:
-        """End the engine, which gives the shard back; return whether it ended in time."""
-        self._stopping.set()
-        process = self._process
-        if process is not None and process.stdin is not None:
-            process.stdin.close()
-        self._thread.join(_STOP_S)
-        if self._thread.is_alive() and process is not None:
-            process.kill()
-            return False
-        return True
-
-    def _keep(self) -> None:
-        while not self._stopping.is_set():
-            self._run()
-            self._addresses = {}
-            self._stopping.wait(_RESTART_S)
-
-    def _run(self) -> None:
-        """Run the engine once."""
-        settings = load(Path(os.environ[CONFIG_VARIABLE]))
-        task = ShardTask(self._shard_no, os.environ[NODE_VARIABLE], settings.cluster.lease_s)
-        self._starts += 1
-        with subprocess.Popen(
-            [sys.executable, "-m", "engine.cluster.shard_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            self._process = process
-            if process.stdin is None or process.stdout is None:
-                return
-            process.stdin.write(order_of(shard_settings(settings, self._shard_no), task))
-            process.stdin.flush()
-            if self._stopping.is_set():
-                process.stdin.close()
-            line = process.stdout.readline()
-            self._addresses = json.loads(line) if line else {}
-            process.wait()
 
 
 class Keeper:
@@ -109,7 +46,8 @@ class Keeper:
         self._running: dict[int, tuple[str, Any]] = {}
         self._unplaced: dict[int, str] = {}
         self._shards: tuple[Shard, ...] = ()
-        self._costs_at_s = -_COSTS_S
+        self._costs_of: dict[str, int] = {}
+        self._costs_at_ns = 0
         self._find_runners()
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._thread.start()
@@ -143,13 +81,12 @@ class Keeper:
             time.sleep(_STEP_S)
 
     def _step(self) -> None:
-        if time.monotonic() - self._costs_at_s >= _COSTS_S:
-            self._shards = shard_costs(self._settings, self._leases.all())
-            self._costs_at_s = time.monotonic()
+        self._read_costs()
         nodes = self._nodes()
         ids = {node.name: node_id for node, node_id in nodes}
-        for number, (name, actor) in list(self._running.items()):
-            if name not in ids or not _lives(actor):
+        ended = _ended({number: actor for number, (_, actor) in self._running.items()})
+        for number, (name, _) in list(self._running.items()):
+            if name not in ids or number in ended:
                 del self._running[number]
         running = {number: name for number, (name, _) in self._running.items()}
         todo = steps(self._shards, [node for node, _ in nodes], running, self._settings.cluster.bindings)
@@ -159,12 +96,22 @@ class Keeper:
                     "shard placed", shard=move.shard, node=move.target, before=move.source, cause=move.cause.value
                 )
         for number in todo.stop:
-            name, actor = self._running.pop(number)
-            ray.get(actor.stop.remote(), timeout=_STOP_S + _ANSWER_S)
-            ray.kill(actor)
+            _, actor = self._running.pop(number)
+            try:
+                ray.get(actor.stop.remote(), timeout=STOP_S + _ANSWER_S)
+            finally:
+                ray.kill(actor)  # one that does not answer must not keep the shard's name
         for number, name in todo.start.items():
             self._running[number] = name, _start_runner(number, ids[name])
         self._unplaced = dict(todo.unplaced)
+
+    def _read_costs(self) -> None:
+        """Read what the shards cost, now and then, and when counties were assigned anew."""
+        rows = self._leases.all()
+        shard_of = {county: row.shard_no for row in rows for county in row.counties}
+        if shard_of != self._costs_of or monotonic_ns() - self._costs_at_ns >= _COSTS_NS:
+            self._shards = shard_costs(self._settings, rows)
+            self._costs_of, self._costs_at_ns = shard_of, monotonic_ns()
 
     def _nodes(self) -> list[tuple[Node, str]]:
         """Return the nodes that live and are ours, each with Ray's id."""
@@ -206,15 +153,19 @@ def _start_runner(shard_no: int, node_id: str) -> Any:
     return ray.remote(ShardRunner).options(**options).remote(shard_no)
 
 
-def _lives(actor: Any) -> bool:
-    """Whether an actor runs; one that takes long to answer does."""
-    try:
-        ray.get(actor.state.remote(), timeout=_ANSWER_S)
-    except ray.exceptions.GetTimeoutError:
-        return True
-    except ray.exceptions.RayActorError:
-        return False
-    return True
+def _ended(actors: Mapping[int, Any]) -> set[int]:
+    """Return which actors run no more; those that take long to answer do."""
+    answers = {actor.state.remote(): number for number, actor in actors.items()}
+    if not answers:
+        return set()
+    done, _ = ray.wait(list(answers), num_returns=len(answers), timeout=_ANSWER_S)
+    ended = set()
+    for answer in done:
+        try:
+            ray.get(answer)
+        except ray.exceptions.RayActorError:
+            ended.add(answers[answer])
+    return ended
 
 
 def keeper() -> Any:

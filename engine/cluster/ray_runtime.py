@@ -1,10 +1,12 @@
 """Starts Ray's processes on this machine, closed to whoever has not the cluster's token."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engine.clock import monotonic_ns, ns
+from engine.config.address import host_port
 from engine.config.cluster import ClusterSettings
 from engine.errors import ConfigError, PatrolError
 from engine.runtime.log import logger
@@ -31,6 +34,7 @@ _STOP_S = 10.0
 _ASK_AGAIN_S = 0.2
 _ALONE = ("127.0.0.1", "localhost", "::1")
 """Addresses with which no other machine can join."""
+_NAME_DIGITS = 8
 _STORE_BYTES = 80_000_000
 """Memory of Ray's object store; nothing is put there, and this is the least that Ray takes."""
 
@@ -92,16 +96,15 @@ def environment(settings: ClusterSettings, config: Path) -> dict[str, str]:
         NODE_VARIABLE: node_name(settings),
         # Ray takes 127.0.0.1 for a mistake, and listens at all addresses instead, unless it is told that it is alone.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if settings.listen in _ALONE else "1",
-        **({"RAY_REDIS_ADDRESS": settings.redis} if settings.redis else {}),
     }
 
 
 class RayNode:
     """Ray's processes on this machine, until `close`. `head`: HOST:PORT of the head to join; empty: they are the
-    head. `folder`: of Ray's logs and sockets."""
+    head. `log`: what they say at the start and the end."""
 
-    def __init__(self, settings: ClusterSettings, config: Path, folder: Path, cores: float, head: str = "") -> None:
-        """Raises ConfigError, or PatrolError if they do not start."""
+    def __init__(self, settings: ClusterSettings, config: Path, cores: float, head: str = "") -> None:
+        """Raises ConfigError if the settings, or the folder of Ray's files, are not fit for it."""
         if head and settings.listen in _ALONE:
             raise ConfigError(
                 f"cluster.listen = {settings.listen!r}: no other machine can reach it; give this machine's address in "
@@ -112,10 +115,11 @@ class RayNode:
                 "Ray's traffic is not encrypted; its network must be the cluster's own", at=settings.listen
             )
         self.address = head or f"{settings.listen}:{settings.port}"
-        self._log_path = folder / "ray.log"
-        folder.mkdir(parents=True, exist_ok=True)
+        self._host_port = host_port(self.address)
+        folder = own_folder(settings)
+        self.log = folder / "ray.log"
         arguments = _arguments(settings, folder, cores, head)
-        with self._log_path.open("w", encoding="utf-8") as log:
+        with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(  # noqa: S603 (what it runs is made here)
                 [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *arguments],
                 env={**os.environ, **environment(settings, config)},
@@ -127,18 +131,22 @@ class RayNode:
 
     def wait(self) -> None:
         """Wait until the head can be reached. Raises PatrolError."""
-        host, _, port = self.address.rpartition(":")
         give_up_ns = monotonic_ns() + ns(_START_S)
-        while True:
+        while not self.head_answers:
             if not self.running:
                 raise PatrolError(f"Ray did not start: {self._last_words()}")
-            try:
-                with socket.create_connection((host, int(port)), timeout=1.0):
-                    return
-            except OSError as error:
-                if monotonic_ns() > give_up_ns:
-                    raise PatrolError(f"Ray's head at {self.address} does not answer: {error}") from error
+            if monotonic_ns() > give_up_ns:
+                raise PatrolError(f"Ray's head at {self.address} does not answer")
             time.sleep(_ASK_AGAIN_S)
+
+    @property
+    def head_answers(self) -> bool:
+        """Whether the head can be reached; Ray itself would try for minutes."""
+        try:
+            with socket.create_connection(self._host_port, timeout=1.0):
+                return True
+        except OSError:
+            return False
 
     @property
     def running(self) -> bool:
@@ -158,7 +166,20 @@ class RayNode:
         self._process.wait()
 
     def _last_words(self) -> str:
-        return " ".join(self._log_path.read_text(encoding="utf-8", errors="replace").split()[-40:])
+        return " ".join(self.log.read_text(encoding="utf-8", errors="replace").split()[-40:])
+
+
+def own_folder(settings: ClusterSettings) -> Path:
+    """Return the folder of Ray's logs and sockets. Its name is short, since the path of a socket may have 107 bytes,
+    and can be guessed, so that one that is there has to be this user's alone. Raises ConfigError."""
+    name = hashlib.sha256(node_name(settings).encode()).hexdigest()[:_NAME_DIGITS]
+    folder = Path("/tmp") / f"patrol-ray-{os.getuid()}-{name}"  # noqa: S108 (it is examined)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ConfigError(f"{folder}: is not a folder of this user alone, and Ray's files belong there; remove it")
+    return folder
 
 
 def _arguments(settings: ClusterSettings, folder: Path, cores: float, head: str) -> list[str]:
@@ -170,8 +191,7 @@ def _arguments(settings: ClusterSettings, folder: Path, cores: float, head: str)
             "--head",
             f"--port={settings.port}",
             f"--ray-client-server-port={settings.port + 1}",
-            f"--include-dashboard={'true' if settings.dashboard else 'false'}",
-            "--dashboard-host=127.0.0.1",
+            "--include-dashboard=false",
         ]
     )
     return [
@@ -182,5 +202,5 @@ def _arguments(settings: ClusterSettings, folder: Path, cores: float, head: str)
         "--disable-usage-stats",
         "--include-log-monitor=false",
         "--labels=" + ",".join(f"{name}={value}" for name, value in sorted(labels.items())),
-        f"--temp-dir={folder}",
+        f"--temp-dir={folder}/ray",  # which Ray opens to everybody: the folder around it stays closed
     ]

@@ -28,6 +28,16 @@ def connected(address: str, listen: str) -> Iterator[None]:
     if it does not answer."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
+        _connect(address, listen)
+        yield
+    finally:
+        ray.shutdown()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)  # Ray sets its own, and the default ones at its end
+
+
+def _connect(address: str, listen: str) -> None:
+    try:
         ray.init(
             address=address,
             namespace=NAMESPACE,
@@ -35,14 +45,9 @@ def connected(address: str, listen: str) -> Iterator[None]:
             configure_logging=False,
             _node_ip_address=listen,
         )
-        yield
     except (ConnectionError, RuntimeError, OSError, ray.exceptions.RayError) as error:
         why = str(error).strip().partition("\n")[0]
         raise PatrolError(f"the cluster at {address} does not answer this machine: {why}") from error
-    finally:
-        ray.shutdown()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)  # Ray sets its own, and the default ones at its end
 
 
 def start_keeper() -> None:

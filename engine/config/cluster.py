@@ -40,7 +40,11 @@ class ClusterSettings(Section):
     )
 
     node: str = key(
-        "", "Name of this machine in the cluster; empty: its host name.", max_length=63, hot=False, file_only=True
+        "",
+        "Name of this machine in the cluster; empty: its host name.",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$",
+        hot=False,
+        file_only=True,
     )
     labels: dict[str, str] = key(
         {},
@@ -58,7 +62,12 @@ class ClusterSettings(Section):
         file_only=True,
     )
     port: int = key(
-        7710, "Port of Ray's head, on the machine that runs it.", ge=0, le=65_535, hot=False, file_only=True
+        7710,
+        "Port of Ray's head, on the machine that runs it. The next one is taken by Ray too, for its own clients.",
+        ge=1024,
+        le=65_534,
+        hot=False,
+        file_only=True,
     )
     token_file: str = key(
         "",
@@ -67,14 +76,6 @@ class ClusterSettings(Section):
         hot=False,
         file_only=True,
     )
-    redis: str = key(
-        "",
-        "HOST:PORT of a Redis in which Ray's head keeps what it knows, so that it comes back knowing it; empty: the "
-        "head forgets, and shards are placed anew. The password is in the variable RAY_REDIS_PASSWORD.",
-        hot=False,
-        file_only=True,
-    )
-    dashboard: bool = key(False, "Run Ray's dashboard on the head, at 127.0.0.1:8265.", hot=False, file_only=True)
     lease_s: float = key(
         10.0,
         "How long a shard belongs to its engine that does not renew it. Shorter: a lost machine's cameras are visited "

@@ -1,7 +1,6 @@
 """`patrol cluster`: what an engine on several machines would run where."""
 
 import os
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,6 @@ import typer
 
 from engine.cli import exit_codes
 from engine.cli.commands.cluster_nodes import drain, join, status, up
-from engine.cli.database import open_to_read
 from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.config import Settings
@@ -19,13 +17,10 @@ from engine.terminal.tables import show_table
 if TYPE_CHECKING:
     from engine.cluster.placement.shards import Division
     from engine.cluster.report import ClusterPlan
-    from engine.model.camera import Camera
-    from engine.model.packed.verdict import PackedVerdict
 
 app = typer.Typer(no_args_is_help=True, help="Run the engine on several machines.")
 
 _NODES_MAX = 1000
-NO_SHARDS: "Mapping[str, int]" = {}
 _SHARED_SHOWN = 20
 
 
@@ -84,62 +79,31 @@ def assign(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     Counties stay with the shard that they have, as far as its size allows. Refused while an engine runs a shard whose
     counties would change.
     """
-    shards, counties, changed = assign_counties(settings_of(config))
+    from engine.cluster.assignment import assign_counties
+
+    made = assign_counties(settings_of(config))
     if as_json:
-        print_json({"shards": shards, "counties": counties, "changed": changed})
+        print_json({"shards": made.shards, "counties": made.counties, "changed": list(made.changed)})
     else:
-        text = f"{shards:,} shards have {counties:,} counties; {len(changed):,} counties changed their shard"
+        text = f"{made.shards:,} shards have {made.counties:,} counties; {len(made.changed):,} changed their shard"
         OUT.out(text, highlight=False)
 
 
-def assign_counties(settings: Settings) -> tuple[int, int, list[str]]:
-    """Divide the registry and store it; return how many shards and counties there are, and which counties changed."""
-    from engine.storage.db.database import connect, parse_url
-    from engine.storage.db.shards.leases import Leases
-
-    fresh = _division(settings, None)  # also makes sure that the database is there, and up to date
-    leases = Leases(connect(parse_url(settings.record.url)))
-    try:
-        before = {county: row.shard_no for row in leases.all() for county in row.counties}
-        shards = (_division(settings, None, before) if before else fresh).shards
-        if not shards:
-            raise ConfigError("the registry has no cameras, so there is nothing to divide; import cameras first")
-        after = {county: shard.number for shard in shards for county in shard.counties}
-        # What has no cameras now keeps its shard.
-        leases.assign(before | after)
-    finally:
-        leases.close()
-    return len(shards), len(after), sorted(county for county, number in after.items() if before.get(county) != number)
-
-
-def _division(settings: Settings, registry: Path | None, before: "Mapping[str, int]" = NO_SHARDS) -> "Division":
+def _division(settings: Settings, registry: Path | None) -> "Division":
     """Divide the cameras of a file, or those of the database; report bad rows of the file on stderr."""
-    if registry is not None:
-        from engine.batch.registry_files import read_registry
+    from engine.cluster.assignment import divide_counties
 
-        rows, problems = read_registry(registry, settings)
-        for problem in problems[:10]:
-            ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
-        return _divided(settings, rows, {}, before)
-    with open_to_read(settings) as store:
-        latest = {camera_id: packed for camera_id, packed, _ in store.latest()}
-        return _divided(settings, store.registry.cameras(), latest, before)
+    if registry is None:
+        from engine.cluster.registry_costs import read_groups
 
-
-def _divided(
-    settings: Settings,
-    cameras: "Iterable[Camera]",
-    latest: "Mapping[str, PackedVerdict]",
-    before: "Mapping[str, int]",
-) -> "Division":
+        return divide_counties(settings, read_groups(settings), {})
+    from engine.batch.registry_files import read_registry
     from engine.cluster.placement.groups import camera_groups
-    from engine.cluster.placement.shards import ShardSize, divide
 
-    size = ShardSize(settings.cluster.shard_cores_min, settings.cluster.shard_cores_max)
-    try:
-        return divide(camera_groups(cameras, settings.scheduler, latest.get), before, size)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    rows, problems = read_registry(registry, settings)
+    for problem in problems[:10]:
+        ERR.out(f"line {problem.line}, {problem.column}: {problem.message}; the row is left out", highlight=False)
+    return divide_counties(settings, camera_groups(rows, settings.scheduler, lambda _: None), {})
 
 
 def _show(made: "ClusterPlan", shards: bool) -> None:

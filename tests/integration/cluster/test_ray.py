@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from engine.client import PatrolClient
+from engine.cluster.ray_runtime import own_folder
+from engine.config.cluster import ClusterSettings
 from tests.support.cluster.province import HERE, THERE, Province
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
@@ -55,6 +58,11 @@ class RayCluster:
         self._stack.callback(self.stop, node)
         wait_until(lambda: '"ready"' in log.read_text() or process.poll() is not None, 120)
         assert process.poll() is None, log.read_text()
+
+    def forget(self) -> None:
+        """Remove Ray's files."""
+        for node in self.processes:
+            shutil.rmtree(own_folder(ClusterSettings(node=node)), ignore_errors=True)
 
     def stop(self, node: str) -> None:
         process = self.processes[node]
@@ -104,7 +112,9 @@ def descendants(pid: int) -> list[int]:
 @pytest.fixture
 def cluster(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[RayCluster]:
     with ExitStack() as stack:
-        yield RayCluster(Province(postgres_server.database(), tmp_path, stack), tmp_path, stack)
+        made = RayCluster(Province(postgres_server.database(), tmp_path, stack), tmp_path, stack)
+        stack.callback(made.forget)
+        yield made
 
 
 def test_shards_are_placed_leave_a_drained_node_and_go_on_when_a_node_is_lost(cluster: RayCluster) -> None:
@@ -137,6 +147,28 @@ def test_shards_are_placed_leave_a_drained_node_and_go_on_when_a_node_is_lost(cl
         cluster.province.goes_on(THERE)
         assert client.status().cameras == 12
     secrets = [token.read_text()]
-    for log in Path(f"/tmp/patrol-ray-{os.getuid()}-node-1").rglob("*.log"):
+    folder = own_folder(ClusterSettings(node="node-1"))
+    logs = list(folder.rglob("*.log"))
+    assert logs
+    for log in logs:
         text = log.read_text(errors="replace")
         assert not [secret for secret in secrets if secret in text], log
+
+
+def test_without_rays_head_other_machines_go_on_and_can_be_stopped(cluster: RayCluster) -> None:
+    cluster.start("node-1", "up")
+    wait_until(lambda: cluster.node_of() == {1: "node-1", 2: "node-1"}, 120)
+    cluster.start("node-2", "join", f"127.0.0.2:{cluster.port}")
+    wait_until(lambda: sorted(cluster.node_of().values()) == ["node-1", "node-2"], 120)
+    (shard_no,) = [number for number, node in cluster.node_of().items() if node == "node-2"]
+    epoch = cluster.province.shard(shard_no).epoch
+    cluster.kill("node-1")
+    time.sleep(20)
+    assert cluster.province.shard(shard_no).is_held
+    assert cluster.province.shard(shard_no).epoch == epoch, "nobody took it, and it was never started anew"
+    cluster.province.goes_on(HERE if shard_no == 1 else THERE)
+    began_s = time.monotonic()
+    cluster.stop("node-2")
+    assert time.monotonic() - began_s < 30
+    assert cluster.processes["node-2"].returncode == 0
+    wait_until(lambda: not cluster.province.shard(shard_no).is_held, 10)

@@ -1,0 +1,85 @@
+"""Keeps the engine of one shard running on this machine, as a process of its own, so that nothing of Ray is in it.
+
+The engine ends when whoever runs this does, in whatever way, and gives the shard back. It is configured by the file of
+this machine, read anew at each start.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from engine.cluster.ray_runtime import CONFIG_VARIABLE, NODE_VARIABLE
+from engine.cluster.shard_process import order_of
+from engine.cluster.shard_settings import shard_settings
+from engine.config import load
+from engine.errors import PatrolError
+from engine.model.shard import ShardTask
+from engine.runtime.log import logger
+
+STOP_S = 15.0
+_RESTART_S = 1.0
+
+
+class ShardRunner:
+    """The engine of a shard, started again whenever it ends, until `stop`. Any thread may call."""
+
+    def __init__(self, shard_no: int) -> None:
+        self._shard_no = shard_no
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._addresses: dict[str, str] = {}
+        self._starts = 0
+        self._thread = threading.Thread(target=self._keep, name="shard", daemon=True)
+        self._thread.start()
+
+    def state(self) -> dict[str, Any]:
+        """Return the shard's node, its engine's addresses (empty while it does not run), and how often it started."""
+        return {"node": os.environ[NODE_VARIABLE], "addresses": self._addresses, "starts": self._starts}
+
+    def stop(self) -> bool:
+        """End the engine, which gives the shard back; return whether it ended in time."""
+        self._stopping.set()
+        process = self._process
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+        self._thread.join(STOP_S)
+        if self._thread.is_alive() and process is not None:
+            process.kill()
+            return False
+        return True
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._run()
+            except (PatrolError, OSError, ValueError) as error:
+                # A file with a typo, an engine that ended before it was told what to run.
+                logger().error("the engine of a shard does not start", shard=self._shard_no, detail=str(error))
+            self._addresses = {}
+            self._stopping.wait(_RESTART_S)
+
+    def _run(self) -> None:
+        """Run the engine once. Raises ConfigError, OSError, or ValueError if its pipe was closed by `stop`."""
+        settings = load(Path(os.environ[CONFIG_VARIABLE]))
+        task = ShardTask(self._shard_no, os.environ[NODE_VARIABLE], settings.cluster.lease_s)
+        self._starts += 1
+        with subprocess.Popen(
+            [sys.executable, "-m", "engine.cluster.shard_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            self._process = process
+            if process.stdin is None or process.stdout is None:
+                return
+            process.stdin.write(order_of(shard_settings(settings, self._shard_no), task))
+            process.stdin.flush()
+            if self._stopping.is_set():
+                process.stdin.close()
+            line = process.stdout.readline()
+            self._addresses = json.loads(line) if line else {}
+            process.wait()
