@@ -33,8 +33,7 @@ from engine.notices.digest import Period
 from engine.notices.html_page import html as html_page
 from engine.notices.vocabulary import Lang
 from engine.storage.db.store import Store
-from engine.storage.evidence.exhibits import Exhibits
-from engine.storage.evidence.store import EXHIBITS_FOLDER
+from engine.storage.evidence.exhibit_reader import ExhibitReader
 from engine.supervisor.app import Supervisor
 from engine.terminal.live import render_patrol
 from engine.terminal.scheduler_view import render_schedule
@@ -109,7 +108,7 @@ def draw_report(settings: Settings) -> None:
     today = Period.of_day(Times(timezone, now_ns).day(now_ns)[:10])
     with closing(Store.open_existing(settings.record.url)) as store:
         made = report(store, REGION, today, timezone, hebei(), now_ns)
-    pictures = finding_pictures(Exhibits(Path(settings.record.evidence_dir) / EXHIBITS_FOLDER), made.standing)
+    pictures = finding_pictures(ExhibitReader(Path(settings.record.evidence_dir)), made.standing)
     with tempfile.TemporaryDirectory() as folder:
         page, drawn = Path(folder, "report.html"), Path(folder, "report.png")
         page.write_text(html_page(made.digest, Lang.ZH, pictures), encoding="utf-8")

@@ -147,7 +147,7 @@ class KeptCameras:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._folder = Path(settings.record.evidence_dir)
+        self._record = settings.record
         self.name = f"the database {redact(settings.record.url)}"
 
     def status(self, camera_id: str) -> CameraStatus:
@@ -205,7 +205,7 @@ class KeptCameras:
     def _pictures(self) -> "PictureFiles":
         from engine.batch.kept_pictures import PictureFiles  # loads compiled kernels, and few commands draw
 
-        return PictureFiles(self._folder)
+        return PictureFiles(self._record)
 
 
 @contextmanager

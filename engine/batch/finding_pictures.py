@@ -3,20 +3,21 @@
 from collections.abc import Iterable
 
 from engine.decode.render import render_jpeg
-from engine.errors import DecodeError, IntegrityError
+from engine.errors import DecodeError, IntegrityError, StoreError
 from engine.notices.digest import FindingPictures, FindingSnapshot, Picture
-from engine.storage.evidence.exhibits import Exhibit, Exhibits
+from engine.storage.evidence.exhibit_reader import ExhibitReader
+from engine.storage.evidence.exhibits import Exhibit
 
 SIDE_PX = 400
 _QUALITY = 72
 
 
-def finding_pictures(exhibits: Exhibits, findings: Iterable[FindingSnapshot]) -> dict[int, FindingPictures]:
+def finding_pictures(exhibits: ExhibitReader, findings: Iterable[FindingSnapshot]) -> dict[int, FindingPictures]:
     """Return the pictures of each finding by its number, about 50 KB each; None for what is not kept or is damaged."""
     return {snapshot.finding.finding_id: _pictures(exhibits, snapshot) for snapshot in findings}
 
 
-def _pictures(exhibits: Exhibits, snapshot: FindingSnapshot) -> FindingPictures:
+def _pictures(exhibits: ExhibitReader, snapshot: FindingSnapshot) -> FindingPictures:
     fault = _exhibit(exhibits, snapshot.exhibit, snapshot.finding.subject.camera_id)
     if fault is None:
         return FindingPictures()
@@ -25,10 +26,10 @@ def _pictures(exhibits: Exhibits, snapshot: FindingSnapshot) -> FindingPictures:
     return FindingPictures(_picture(fault), _picture(good), bool(baseline))
 
 
-def _exhibit(exhibits: Exhibits, sha256: str, camera_id: str) -> Exhibit | None:
+def _exhibit(exhibits: ExhibitReader, sha256: str, camera_id: str) -> Exhibit | None:
     try:
-        return exhibits.get(sha256, camera_id) if sha256 else None
-    except (IntegrityError, OSError, KeyError, ValueError):
+        return exhibits.exhibit(sha256, camera_id) if sha256 else None
+    except (IntegrityError, StoreError, OSError, KeyError, ValueError):
         return None  # `patrol evidence verify` says what is wrong with it
 
 

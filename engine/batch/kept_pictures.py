@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from engine.batch.picture_order import PictureOrder, Which
+from engine.config.schema import RecordSettings
 from engine.decode.decoder import Decoder
 from engine.decode.render import render_jpeg
 from engine.errors import NotFoundError
 from engine.hub.keyframes.render_jobs import with_visit
 from engine.model.keyframe import Keyframe
 from engine.model.picture import RenderedPicture
+from engine.storage.evidence.archive_files import open_archive_files
 from engine.storage.evidence.kept_pictures import KeptPictures
 from engine.storage.evidence.keyframe_file import Facts, verdict_of
 from engine.worker.process import render_annotated
@@ -18,11 +20,11 @@ _BESIDE = {Which.BASELINE: "baseline", Which.LAST_GOOD: "good"}
 
 
 class PictureFiles:
-    """The keyframes under `record.evidence_dir`, rendered in this process."""
+    """The keyframes under `record.evidence_dir`, and exhibits in the archive, rendered in this process."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._kept = KeptPictures(folder)
+    def __init__(self, record: RecordSettings) -> None:
+        self._folder = Path(record.evidence_dir)
+        self._kept = KeptPictures(self._folder, open_archive_files(record))
 
     def of_camera(self, camera_id: str, order: PictureOrder) -> RenderedPicture:
         """Return a picture of a camera; its fault is the last that was not ok. Raises PatrolError if none is kept."""

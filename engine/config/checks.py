@@ -195,6 +195,11 @@ def _record(settings: Settings) -> Iterator[str]:
         yield "record.key_file, record.key_command: both are given; give one of them"
     if record.key_command and not record.key_command[0]:
         yield "record.key_command: its first entry is empty; give the path of a program"
+    if record.archive_endpoint and not record.archive_url.startswith("s3://"):
+        yield (
+            f"record.archive_endpoint = {record.archive_endpoint!r}: is for a record.archive_url that begins with "
+            "s3://; give that, or leave this out"
+        )
 
 
 def _trace(settings: Settings) -> Iterator[str]:

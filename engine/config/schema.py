@@ -226,6 +226,28 @@ class RecordSettings(Section):
         ge=0,
         le=2**44,
     )
+    archive_url: str = key(
+        "",
+        "Where a copy of each exhibit and photograph is kept, which outlives this machine: `s3://BUCKET/PREFIX`, or "
+        "`file:///FOLDER` of a folder that machines share; empty: nowhere. Credentials for S3 are read as AWS's "
+        "programs do: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or their files.",
+        pattern=r"^$|^(file:///|s3://)[^\s]+$",
+        hot=False,
+    )
+    archive_endpoint: str = key(
+        "",
+        "URL of a store that speaks S3 and is not AWS's.",
+        pattern=r"^$|^https?://[^\s@]+$",
+        hot=False,
+    )
+    archive_bytes_max: int = key(
+        107_374_182_400,
+        "Most bytes in the archive, of all shards together. Beyond it the oldest is deleted that no open finding "
+        "cites.",
+        unit="B",
+        ge=0,
+        le=2**50,
+    )
     measurements: bool = key(True, "Keep the latest measurement of each camera, some 6 KB, for patrol rejudge.")
     quarantine_dir: str = key(
         "var/quarantine",

@@ -11,7 +11,7 @@ from engine.clock import wall_ns
 from engine.config import Settings, load
 from engine.config.calendar import Calendar, load_calendar
 from engine.config.schema import RecordSettings
-from engine.doctor import cameras, certificates, database, decoder, disks, listeners, machine, running
+from engine.doctor import archive, cameras, certificates, database, decoder, disks, listeners, machine, running
 from engine.doctor.diagnosis import Diagnosis, fault, ok, warning
 from engine.errors import ConfigError, PatrolError
 from engine.model.camera import Camera
@@ -61,6 +61,7 @@ def _all(config: Path | None, options: Options) -> Iterator[Diagnosis]:
         "certificate": lambda: certificates.examine(settings, now),
         "listeners": lambda: listeners.examine(settings, engine_runs=runs, tokens=valid),
         "folders": lambda: disks.examine(settings, file),
+        "archive": lambda: archive.examine(settings.record),
         "machine": lambda: _machine(settings, held.newest_wall_ns, now),
         "decoder": decoder.examine,
         "capacity": lambda: _capacity(settings, calendar, held.cameras, now),

@@ -66,7 +66,9 @@ class Telemetry:
         self._findings.measure()
         metrics.stored(*self._storage.writer.drain_counts())
         evidence = self._storage.evidence
-        metrics.evidence(evidence.bytes_kept, evidence.bytes_pinned, evidence.bytes_max, evidence.counts())
+        metrics.evidence(
+            evidence.bytes_kept, evidence.bytes_pinned, evidence.bytes_max, evidence.uncopied, evidence.counts()
+        )
         stories = self._outlets.stories.counts()
         metrics.stories.update(stories.open, stories.size, stories.evicted)
         self._readiness.advance(now_ns)

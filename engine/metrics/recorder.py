@@ -101,9 +101,10 @@ class Metrics:
         """Count verdicts that came after their day was closed."""
         self._series.increase("patrol_kpi_late_total", by=number)
 
-    def evidence(self, size: int, pinned: int, budget: int, numbers: Mapping[str, int]) -> None:
-        """Set the bytes of all keyframes that are kept, of those that are never deleted, and the most that may be; and
-        the keyframes' number by rank."""
+    def evidence(self, size: int, pinned: int, budget: int, uncopied: int, numbers: Mapping[str, int]) -> None:
+        """Set the bytes of all keyframes that are kept, of those that are never deleted, and the most that may be; how
+        many have no copy in the archive yet; and the keyframes' number by rank."""
+        self._series.set("patrol_evidence_uncopied", uncopied)
         self._series.set("patrol_evidence_bytes", size)
         self._series.set("patrol_evidence_pinned_bytes", pinned)
         self._series.set("patrol_evidence_budget_bytes", budget)

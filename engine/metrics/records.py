@@ -16,7 +16,9 @@ NOTICE_OUTCOMES = (
 THUMBNAIL_OUTCOMES = ("hit", "miss", "not_modified", "missing", "busy", "damaged")
 _ENDPOINT = Label("endpoint", unknown_because="the configuration names the endpoints; each is shown once it is read")
 _RANK = Label("rank", ("latest", "beside", "exhibit", "pinned"))
-_RANK_OUT = Label("rank", ("latest", "beside", "exhibit"))
+ARCHIVED = "archived"
+"""What was deleted from the archive, in place of a rank."""
+_RANK_OUT = Label("rank", ("latest", "beside", "exhibit", ARCHIVED))
 _KPI = Label("kpi", tuple(KpiName))
 _LEVEL = Label("level", tuple(Level))
 
@@ -32,11 +34,12 @@ RECORD_METRICS = (
     Metric(
         "patrol_store_errors_total",
         "counter",
-        (Label("part", ("store", "refused", "evidence", "watchers", "upkeep", "audit")),),
+        (Label("part", ("store", "refused", "evidence", "archive", "watchers", "upkeep", "audit")),),
         "errors",
-        "Writes that failed; part: store (they are retried), refused, evidence, watchers, upkeep, audit.",
-        "store: as patrol_store_writable. evidence: may the engine write to record.evidence_dir? refused, upkeep, "
-        "audit, watchers: the log.",
+        "Writes that failed; part: store (they are retried), refused, evidence, archive (retried), watchers, upkeep, "
+        "audit.",
+        "store: as patrol_store_writable. evidence: may the engine write to record.evidence_dir? archive: as "
+        "patrol_evidence_uncopied. refused, upkeep, audit, watchers: the log.",
     ),
     Metric(
         "patrol_store_dropped_total",
@@ -167,11 +170,21 @@ RECORD_METRICS = (
         "Nothing: for information.",
     ),
     Metric(
+        "patrol_evidence_uncopied",
+        "gauge",
+        (),
+        "exhibits",
+        "Exhibits and photographs that have no copy in record.archive_url yet; 0 without an archive.",
+        "More than 0 for minutes: does the store answer, are its credentials right, is its bucket there? The log says "
+        "what it answers. Copies are made once it does; until then they are on this machine alone.",
+    ),
+    Metric(
         "patrol_evidence_out_total",
         "counter",
         (_RANK_OUT,),
         "keyframes",
-        "Keyframes deleted because the budget was spent.",
+        "Keyframes deleted because the budget was spent; archived: exhibits and photographs of the archive, whose "
+        "budget is record.archive_bytes_max.",
         "Nothing: for information.",
     ),
     Metric(

@@ -172,7 +172,7 @@ def test_nothing_fires_while_all_is_well(tmp_path: Path) -> None:
     metrics.vitals.disks({"database": 50, "evidence": 50}, {"database": 100, "evidence": 100})
     metrics.vitals.not_ready(set())
     metrics.feeders({"feeder": 1})
-    metrics.evidence(90, 10, 100, {})
+    metrics.evidence(90, 10, 100, 0, {})
     metrics.cameras({("ok", "130102"): 9, ("offline", "130102"): 1})
     metrics.notice_endpoint("county")
     web = WebMetrics()

@@ -1,7 +1,8 @@
 """`patrol evidence`: lists and verifies the keyframes of announced faults that are kept on disk."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,9 @@ from engine.errors import ConfigError
 from engine.terminal.progress import progress
 from engine.terminal.tables import show_table
 from engine.terminal.times import Times
+
+if TYPE_CHECKING:
+    from engine.storage.evidence.exhibits import ExhibitProblem
 
 app = typer.Typer(no_args_is_help=True, help="Keyframes of announced faults, kept bit for bit; docs/evidence.md.")
 
@@ -44,20 +48,29 @@ def list_(
 
 
 @app.command()
-def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def verify(
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Those in record.archive_url, in place of this machine's.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
     """Read every exhibit and photograph, and compare its content with its name. Exit 0: all are whole; 1: some are not.
 
     The engine may run meanwhile.
     """
     from engine.storage.evidence.exhibits import Exhibits
-    from engine.storage.evidence.photographs import Photographs
-    from engine.storage.evidence.store import PHOTOGRAPHS_FOLDER
+    from engine.storage.evidence.photographs import PHOTOGRAPHS_FOLDER, Photographs
 
-    folder = _folder(settings_of(config))
-    exhibits, photographs = Exhibits(folder), Photographs(folder.with_name(PHOTOGRAPHS_FOLDER))
-    checks = [(exhibits.verify, digest) for digest in exhibits.digests()]
-    taken = photographs.digests()
-    checks += [(photographs.verify, digest) for digest in taken]
+    settings = settings_of(config)
+    if archive:
+        checks, taken = _archived(settings)
+    else:
+        folder = _folder(settings)
+        exhibits, photographs = Exhibits(folder), Photographs(folder.with_name(PHOTOGRAPHS_FOLDER))
+        checks = [(exhibits.verify, digest) for digest in exhibits.digests()]
+        taken = photographs.digests()
+        checks += [(photographs.verify, digest) for digest in taken]
     flaws = []
     with progress(ERR, "verifying", len(checks)) as done:
         for number, (check, digest) in enumerate(checks, 1):
@@ -76,12 +89,28 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     raise typer.Exit(exit_codes.NO if flaws else exit_codes.OK)
 
 
+def _archived(settings: Settings) -> "tuple[list[tuple[Callable[[str], ExhibitProblem | None], str]], list[str]]":
+    """Return the checks of the archive, and which of them are of photographs."""
+    from engine.cli.database import open_to_read
+    from engine.model.photograph import PHOTOGRAPH_SUFFIX
+    from engine.storage.evidence.archive_files import open_archive_files
+
+    files = open_archive_files(settings.record)
+    if files is None:
+        raise ConfigError("--archive: record.archive_url is empty, so there is no archive; leave --archive out")
+    with open_to_read(settings) as store:
+        names = store.archive_index.names()
+    taken = [name.removesuffix(PHOTOGRAPH_SUFFIX) for name in names if name.endswith(PHOTOGRAPH_SUFFIX)]
+    checks = [(files.verify_exhibit, name) for name in names if not name.endswith(PHOTOGRAPH_SUFFIX)]
+    return [*checks, *((files.verify_photograph, digest) for digest in taken)], taken
+
+
 def _folder(settings: Settings) -> Path:
     """Return the folder of the exhibits, which need not exist while there is no fault.
 
     Raises ConfigError if the engine has never kept evidence there.
     """
-    from engine.storage.evidence.store import EXHIBITS_FOLDER
+    from engine.storage.evidence.exhibits import EXHIBITS_FOLDER
 
     folder = Path(settings.record.evidence_dir)
     if not folder.is_dir():

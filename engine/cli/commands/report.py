@@ -56,8 +56,8 @@ def report(
     from engine.batch.finding_pictures import finding_pictures
     from engine.hub.services.digest_report import report as make_report
     from engine.notices.html_page import html as html_page
-    from engine.storage.evidence.exhibits import Exhibits
-    from engine.storage.evidence.store import EXHIBITS_FOLDER
+    from engine.storage.evidence.archive_files import open_archive_files
+    from engine.storage.evidence.exhibit_reader import ExhibitReader
 
     if week and day:
         raise ConfigError("--week and --day: give one of them, or neither for the last full week")
@@ -73,7 +73,7 @@ def report(
     with open_to_read(settings) as store:
         result = make_report(store, region, period, timezone, hebei(), now_ns)
     if html is not None:
-        exhibits = Exhibits(Path(settings.record.evidence_dir) / EXHIBITS_FOLDER)
+        exhibits = ExhibitReader(Path(settings.record.evidence_dir), open_archive_files(settings.record))
         write_text(html, html_page(result.digest, lang, finding_pictures(exhibits, result.standing[:pictures])))
     if csv is not None:
         _write_csv(csv, result, lang)

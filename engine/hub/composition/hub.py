@@ -182,7 +182,7 @@ def _apply(
         pipeline.configure(settings)
         gateways.configure(settings.intake)
         storage.writer.configure(settings.record)
-        storage.evidence.resize(settings.record.evidence_bytes_max)
+        storage.evidence.resize(settings.record.evidence_bytes_max, settings.record.archive_bytes_max)
         ledger.findings.configure(settings)
         visits.configure(settings, calendar, monotonic_ns())
         outlets.kpis.configure(calendar.timezone, settings.record.kpi_days, settings.record.kpi_hours_days)

@@ -11,6 +11,7 @@ from engine.config.schema import RecordSettings, Settings
 from engine.hub.keyframes.pipeline import Storage
 from engine.hub.shard_lease import ShardLease
 from engine.metrics import Metrics
+from engine.metrics.records import ARCHIVED
 from engine.model.shard import ShardTask
 from engine.runtime.control import Control
 from engine.runtime.log import logger
@@ -18,6 +19,8 @@ from engine.storage.db.database import parse_url, sqlite_file
 from engine.storage.db.passwords.keys import KeyUnavailableError, source_of
 from engine.storage.db.passwords.sealed_urls import LOST_KEY_REMEDY
 from engine.storage.db.store import Store
+from engine.storage.evidence.archive import Archive
+from engine.storage.evidence.archive_files import open_archive_files
 from engine.storage.evidence.quarantine import Quarantine
 from engine.storage.evidence.store import EvidenceStore
 from engine.storage.private_files import tighten
@@ -66,7 +69,11 @@ def open_storage(
     store.acquire_writer_lock()
     _tighten(record)
     _seal(store)
-    evidence = EvidenceStore(Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out)
+    archive = _open_archive(store, record, metrics)
+    evidence = EvidenceStore(
+        Path(record.evidence_dir), record.evidence_bytes_max, on_evicted=metrics.evidence_out, archive=archive
+    )
+    evidence.archive_uncopied()
     quarantine = Quarantine(Path(record.quarantine_dir), record.quarantine_files_max)
     zone = ZoneInfo(calendar.timezone)
     writer = Writer(
@@ -84,7 +91,22 @@ def open_storage(
 def _maintain(store: Store, evidence: EvidenceStore, zone: ZoneInfo, record: RecordSettings) -> bool:
     """Do one step of upkeep: of evidence first, which needs no database. Returns whether there is more to do."""
     more = evidence.keep_within_budget()
+    more = evidence.step_archive() or more
     return store.maintenance.step(record, wall_ns(), zone) or more
+
+
+def _open_archive(store: Store, record: RecordSettings, metrics: Metrics) -> Archive | None:
+    files = open_archive_files(record)
+    if files is None:
+        return None
+
+    def on_out() -> None:
+        metrics.evidence_out(ARCHIVED)
+
+    def on_failed() -> None:
+        metrics.store_error("archive")
+
+    return Archive(files, store.archive_index, record.archive_bytes_max, on_out, on_failed)
 
 
 def _seal(store: Store) -> None:

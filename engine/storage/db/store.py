@@ -13,6 +13,7 @@ from engine.model.packed import verdict as packed_verdict
 from engine.model.packed.verdict import PackedVerdict
 from engine.model.verdict import Verdict
 from engine.storage.db.access import Access
+from engine.storage.db.archive_index import ArchiveIndex
 from engine.storage.db.canteens import Canteens
 from engine.storage.db.database import (
     DatabaseUnavailableError,
@@ -117,6 +118,7 @@ class Store:
         self.canteens = Canteens(engine)
         self.outbox = Outbox(engine, self._sequences.shard_no)
         self.kpis = Kpis(engine, scope)
+        self.archive_index = ArchiveIndex(engine)
         self.maintenance = Maintenance(self._writer_lock, self._interning, self._sequences)
 
     @classmethod

@@ -272,3 +272,18 @@ kpi_canteens = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 """The counts of a county's canteens on a closed day, in one body."""
+
+archived = sa.Table(
+    "archived",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("kept_wall_ns", sa.BigInteger, nullable=False),
+    sa.Column("is_stored", sa.Boolean, nullable=False),
+    sa.Column("suffix", sa.String(8), nullable=False),
+    sa.Column("beside", sa.Text, nullable=False),
+    sa.Index("archived_by_age", "kept_wall_ns"),
+)
+"""Exhibits and photographs in the archive (engine.storage.evidence.archive). `name`: as the ledger cites it.
+`is_stored`: false from before it is sent until it is there. `beside`: digests of what it was compared with, one a line.
+"""

@@ -10,7 +10,7 @@ visits brought is stored once, with a sighting for each. After `sync` exhibits s
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from engine.errors import IntegrityError
 from engine.model.keyframe import Keyframe
 from engine.storage.evidence.keyframe_file import Facts, keyframe_of, origin_of
 
+EXHIBITS_FOLDER = "exhibits"
 SIGHTINGS_MAX = 32
 """Sightings kept of one payload: the first and the latest ones."""
 _TEMPORARY = ".part"
@@ -58,6 +59,20 @@ class ExhibitProblem:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExhibitFiles:
+    """The content of an exhibit's two files. `described`: the JSON."""
+
+    codec: str
+    payload: bytes
+    described: Mapping[str, Any]
+
+    @property
+    def json(self) -> bytes:
+        """The JSON as it is written."""
+        return _json(self.described)
+
+
 class Exhibits:
     """The exhibits in one folder. Only one thread at a time may write. What is kept and for how long, the caller
     decides."""
@@ -80,9 +95,8 @@ class Exhibits:
         if not payload.exists() or payload.stat().st_size != len(keyframe.payload):
             self._write(payload, keyframe.payload)
         added = {**origin_of(keyframe), "verdict": facts, "beside": beside}
-        others = [sighting for sighting in described["sightings"] if not _same_visit(sighting, keyframe)]
-        described["sightings"] = [*others[:1], *others[1:][-(SIGHTINGS_MAX - 2) :], added]
-        self._write(json_path, json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode())
+        described["sightings"] = with_sightings(described["sightings"], [added])
+        self._write(json_path, _json(described))
         stat = payload.stat()
         return ExhibitFile(digest, stat.st_size + json_path.stat().st_size, stat.st_mtime_ns)
 
@@ -106,19 +120,28 @@ class Exhibits:
         described = None if json_path is None else self._read(json_path)
         if json_path is None or described is None:
             return None
-        sightings = [sighting for sighting in described["sightings"] if camera_id in ("", sighting["camera_id"])]
-        if not sightings:
+
+        def payload() -> bytes | None:
+            try:
+                return json_path.with_suffix("." + described["codec"]).read_bytes()
+            except FileNotFoundError:
+                return None
+
+        return exhibit_of(sha256, described, payload, camera_id, str(json_path.parent))
+
+    def files(self, sha256: str) -> ExhibitFiles | None:
+        """Return an exhibit's files as they are, for a copy elsewhere; None if it is not kept.
+
+        Raises OSError, and IntegrityError if the keyframe's file has changed.
+        """
+        json_path = self._json_path(sha256)
+        described = None if json_path is None else self._read(json_path)
+        if json_path is None or described is None:
             return None
-        try:
-            payload = json_path.with_suffix("." + described["codec"]).read_bytes()
-        except FileNotFoundError:
-            raise IntegrityError(f"exhibit {sha256}: its keyframe is gone from {json_path.parent}") from None
+        payload = json_path.with_suffix("." + described["codec"]).read_bytes()
         if hashlib.sha256(payload).hexdigest() != sha256:
-            raise IntegrityError(
-                f"exhibit {sha256}: the file in {json_path.parent} has other bits than when it was kept"
-            )
-        latest = sightings[-1]
-        return Exhibit(sha256, keyframe_of(latest, payload), latest["verdict"], latest["beside"])
+            raise IntegrityError(_changed(sha256, str(json_path.parent)))
+        return ExhibitFiles(described["codec"], payload, described)
 
     def beside(self, sha256: str) -> tuple[str, ...]:
         """Return the digests of all good pictures that any sighting was compared with."""
@@ -209,9 +232,7 @@ class Exhibits:
 
     def _json_path(self, sha256: str) -> Path | None:
         """Return the path of its JSON; None if this is no SHA-256 in lower-case hex."""
-        if len(sha256) != 64 or not all(digit in "0123456789abcdef" for digit in sha256):
-            return None
-        return self._folder / sha256[:2] / f"{sha256}.json"
+        return self._folder / sha256[:2] / f"{sha256}.json" if is_digest(sha256) else None
 
     def _paths(self, digest: str, codec: str) -> tuple[Path, Path]:
         folder = self._folder / digest[:2]
@@ -219,14 +240,63 @@ class Exhibits:
 
     def _read(self, json_path: Path) -> dict[str, Any] | None:
         try:
-            described = json.loads(json_path.read_bytes())
-        except (FileNotFoundError, ValueError):
+            return read_json(json_path.read_bytes())
+        except FileNotFoundError:
             return None
-        return described if isinstance(described, dict) and isinstance(described.get("sightings"), list) else None
 
 
-def _same_visit(sighting: Facts, keyframe: Keyframe) -> bool:
-    return bool(sighting["camera_id"] == keyframe.camera_id and sighting["visit_id"] == keyframe.visit_id)
+def is_digest(text: str) -> bool:
+    """Whether this is a SHA-256 in lower-case hex."""
+    return len(text) == 64 and all(digit in "0123456789abcdef" for digit in text)
+
+
+def read_json(content: bytes) -> dict[str, Any] | None:
+    """Return what an exhibit's JSON says; None if it is none."""
+    try:
+        described = json.loads(content)
+    except ValueError:
+        return None
+    return described if isinstance(described, dict) and isinstance(described.get("sightings"), list) else None
+
+
+def with_sightings(known: Sequence[Facts], added: Sequence[Facts]) -> list[Facts]:
+    """Return sightings with others added, each visit once: the first, and the latest ones."""
+    visits = {_visit_of(sighting) for sighting in added}
+    others = [sighting for sighting in known if _visit_of(sighting) not in visits]
+    together = [*others, *added]
+    return [*together[:1], *together[1:][-(SIGHTINGS_MAX - 1) :]]
+
+
+def exhibit_of(
+    sha256: str, described: Mapping[str, Any], payload: Callable[[], bytes | None], camera_id: str, where: str
+) -> Exhibit | None:
+    """Return an exhibit as the latest sighting of this camera has it, or of any camera if `camera_id` is empty; None if
+    it has no such sighting. `payload`: reads the keyframe's file. `where`: names the place in errors.
+
+    Raises IntegrityError if the keyframe's file is missing, or its SHA-256 is not the one that it is named by.
+    """
+    sightings = [sighting for sighting in described["sightings"] if camera_id in ("", sighting["camera_id"])]
+    if not sightings:
+        return None
+    content = payload()
+    if content is None:
+        raise IntegrityError(f"exhibit {sha256}: its keyframe is gone from {where}")
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise IntegrityError(_changed(sha256, where))
+    latest = sightings[-1]
+    return Exhibit(sha256, keyframe_of(latest, content), latest["verdict"], latest["beside"])
+
+
+def _changed(sha256: str, where: str) -> str:
+    return f"exhibit {sha256}: the file in {where} has other bits than when it was kept"
+
+
+def _json(described: Mapping[str, Any]) -> bytes:
+    return json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _visit_of(sighting: Facts) -> tuple[str, int]:
+    return sighting["camera_id"], sighting["visit_id"]
 
 
 def _sync(path: Path) -> None:

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from engine.model.keyframe import Keyframe
 from engine.storage.evidence import keyframe_file
-from engine.storage.evidence.exhibits import Exhibit, Exhibits
+from engine.storage.evidence.archive_files import ArchiveFiles
+from engine.storage.evidence.exhibit_reader import ExhibitReader
+from engine.storage.evidence.exhibits import Exhibit
 from engine.storage.evidence.keyframe_file import Facts
-from engine.storage.evidence.store import DOUBT, EXHIBITS_FOLDER, GOOD, OK, SLOTS, path_of
+from engine.storage.evidence.store import DOUBT, GOOD, OK, SLOTS, path_of
 
 
 class KeptPictures:
     """The keyframes under `record.evidence_dir`, with the facts of their verdicts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, archive: ArchiveFiles | None = None) -> None:
         self._folder = folder
-        self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
+        self._reader = ExhibitReader(folder, archive)
 
     def latest(self, camera_id: str) -> tuple[Keyframe, Facts] | None:
         """Return the camera's latest keyframe; None if none is kept, or its file is incomplete."""
@@ -41,7 +43,7 @@ class KeptPictures:
 
         Raises IntegrityError if its keyframe's file is missing or has changed.
         """
-        return self._exhibits.get(sha256, camera_id)
+        return self._reader.exhibit(sha256, camera_id)
 
     def remove(self, camera_id: str) -> None:
         """Delete the camera's keyframes, while no engine runs. Its exhibits stay: the ledger cites them."""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from engine.errors import IntegrityError
 from engine.model.photograph import PHOTOGRAPH_SUFFIX, photograph_name
-from engine.storage.evidence.exhibits import ExhibitProblem
+from engine.storage.evidence.exhibits import ExhibitProblem, is_digest
 from engine.storage.private_files import FILE_MODE, FOLDER_MODE
 
+PHOTOGRAPHS_FOLDER = "photographs"
 _TEMPORARY = ".part"
-_SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,7 @@ class Photographs:
             jpeg = path.read_bytes()
         except FileNotFoundError:
             return None
-        if hashlib.sha256(jpeg).hexdigest() != sha256:
-            raise IntegrityError(f"photograph {sha256}: the file in {path.parent} has other bits than when it was kept")
-        return jpeg
+        return checked_photograph(sha256, jpeg, str(path.parent))
 
     def remove(self, sha256: str) -> None:
         """Delete a photograph."""
@@ -107,9 +105,14 @@ class Photographs:
 
     def _path(self, sha256: str) -> Path | None:
         """Return the path of a photograph; None if this is no SHA-256 in lower-case hex."""
-        if len(sha256) != _SHA256_DIGITS or not all(digit in "0123456789abcdef" for digit in sha256):
-            return None
-        return self._folder / sha256[:2] / photograph_name(sha256)
+        return self._folder / sha256[:2] / photograph_name(sha256) if is_digest(sha256) else None
+
+
+def checked_photograph(sha256: str, jpeg: bytes, where: str) -> bytes:
+    """Return a photograph as it was read. Raises IntegrityError, which names the place, if its bits have changed."""
+    if hashlib.sha256(jpeg).hexdigest() != sha256:
+        raise IntegrityError(f"photograph {sha256}: the file in {where} has other bits than when it was kept")
+    return jpeg
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -22,26 +21,18 @@ from engine.model.keyframe import Keyframe
 from engine.model.photograph import PHOTOGRAPH_SUFFIX, photograph_name
 from engine.model.verdict import State, Verdict
 from engine.storage.evidence import keyframe_file
-from engine.storage.evidence.exhibits import Exhibit, Exhibits
+from engine.storage.evidence.archive import Archive
+from engine.storage.evidence.exhibit_reader import ExhibitReader
+from engine.storage.evidence.exhibits import Exhibit
 from engine.storage.evidence.keyframe_file import Facts
-from engine.storage.evidence.photographs import Photographs
+from engine.storage.evidence.pins import Pins
 from engine.storage.evidence.quota import Quota, Rank
 from engine.storage.private_files import FILE_MODE, FOLDER_MODE, make_folder
 
 OK, GOOD, DOUBT = "ok", "good", "doubt"
 SLOTS = (OK, GOOD, DOUBT)
-EXHIBITS_FOLDER = "exhibits"
-PHOTOGRAPHS_FOLDER = "photographs"
 EVICTED_AT_ONCE = 1000
 """Files that one turn of upkeep deletes: some tens of milliseconds, in which nothing else is stored."""
-
-
-@dataclass(slots=True)
-class _Pin:
-    """How often an exhibit is pinned, and which exhibits are pinned with it."""
-
-    times: int = 0
-    with_it: list[str] = field(default_factory=list)
 
 
 class EvidenceStore:
@@ -51,6 +42,7 @@ class EvidenceStore:
     doubtful one; exhibits that no open finding cites. Exhibits of open findings are never evicted: after the budget was
     lowered they may exceed it, and then nothing else is kept.
     `pinned`: digests that open findings cite at the start. `on_evicted` is called with the rank's label for each file.
+    `archive`: gets a copy of each exhibit and photograph, and is asked for those that are not in the folder.
     Raises StoreError if the folder cannot be used.
     """
 
@@ -60,19 +52,21 @@ class EvidenceStore:
         bytes_max: int,
         pinned: Iterable[str] = (),
         on_evicted: Callable[[str], None] = lambda _: None,
+        archive: Archive | None = None,
     ) -> None:
         self._folder = folder
         self._bytes_max = bytes_max
         self._on_evicted = on_evicted
+        self._archive = archive
         self._lock = threading.Lock()
         self._exhibit_lock = threading.Lock()
         self._exceeded = False
         self._quota = Quota()
         self._newest: dict[str, str] = {}
-        self._pin_counts: dict[str, int] = {}
-        self._pins: dict[str, _Pin] = {}
-        self._exhibits = Exhibits(folder / EXHIBITS_FOLDER)
-        self._photographs = Photographs(folder / PHOTOGRAPHS_FOLDER)
+        self._pins = Pins(self._rank_anew)
+        self._reader = ExhibitReader(folder, None if archive is None else archive.files)
+        self._exhibits = self._reader.exhibits
+        self._photographs = self._reader.photographs
         try:
             make_folder(folder)
             self._load()
@@ -99,9 +93,16 @@ class EvidenceStore:
         """The size of the exhibits of open findings, and of what they were compared with."""
         return self._quota.bytes_of(Rank.PINNED)
 
-    def resize(self, bytes_max: int) -> None:
-        """Set another budget. `keep_within_budget` brings what is kept below a smaller one."""
+    @property
+    def uncopied(self) -> int:
+        """How many exhibits and photographs have no copy in the archive yet."""
+        return 0 if self._archive is None else self._archive.waiting
+
+    def resize(self, bytes_max: int, archive_bytes_max: int = 0) -> None:
+        """Set other budgets. `keep_within_budget` and `step_archive` bring what is kept below smaller ones."""
         self._bytes_max = bytes_max
+        if self._archive is not None:
+            self._archive.resize(archive_bytes_max)
 
     def keep_within_budget(self) -> bool:
         """Evict what exceeds the budget, at most EVICTED_AT_ONCE files; return whether there is more to do.
@@ -200,20 +201,32 @@ class EvidenceStore:
                     beside[name] = digest
         fault = self._add_exhibit(keyframe, keyframe_file.facts_of(verdict), beside, sha256)
         with self._lock:
-            self._pin_beside(fault, beside.values())
+            self._pins.add_beside(fault, beside.values())
         return tuple(dict.fromkeys(digest for digest in (fault, *beside.values()) if digest))
 
     def sync(self) -> None:
-        """Make exhibits survive a power cut; call it before anything that cites them is committed. Raises OSError."""
+        """Make exhibits survive a power cut, and the loss of the machine if there is an archive that answers; call it
+        before anything that cites them is committed. Raises OSError."""
         with self._exhibit_lock:
             self._exhibits.sync()
+        if self._archive is not None:
+            self._archive.copy(self._exhibits, self._photographs)
+
+    def archive_uncopied(self) -> None:
+        """Have a copy made of what an earlier run left without one. Raises StoreError if the database is away."""
+        if self._archive is not None:
+            self._archive.add_uncopied(self._exhibits, self._photographs)
+
+    def step_archive(self) -> bool:
+        """Do a small step of the archive's upkeep; return whether there is more to do."""
+        return self._archive is not None and self._archive.step(self._exhibits, self._photographs)
 
     def get_exhibit(self, sha256: str, camera_id: str = "") -> Exhibit | None:
         """Return one exhibit as this camera's latest sighting has it, or any camera's; None if it is not kept.
 
         Raises IntegrityError if its keyframe's file is missing or has changed.
         """
-        return self._exhibits.get(sha256, camera_id)
+        return self._reader.exhibit(sha256, camera_id)
 
     def add_photograph(self, jpeg: bytes) -> str:
         """Keep a photograph that came with a claim, durably; return its SHA-256, or an empty text if it does not fit
@@ -222,15 +235,20 @@ class EvidenceStore:
             return ""
         with self._exhibit_lock:
             digest = self._photographs.add(jpeg)
+            name = photograph_name(digest)
             with self._lock:
-                name = photograph_name(digest)
-                self._quota.add(name, len(jpeg), Rank.PINNED if name in self._pin_counts else Rank.EXHIBIT)
+                self._quota.add(name, len(jpeg), self._rank_of(name))
                 self._make_room()
-                return digest if name in self._quota else ""
+                if name not in self._quota:
+                    return ""
+        if self._archive is not None:
+            self._archive.add([name])
+            self._archive.copy(self._exhibits, self._photographs)
+        return digest
 
     def get_photograph(self, sha256: str) -> bytes | None:
         """Return a photograph as JPEG; None if it is not kept. Raises IntegrityError if its bits have changed."""
-        return self._photographs.get(sha256)
+        return self._reader.photograph(sha256)
 
     def pin(self, digests: Iterable[str]) -> tuple[str, ...]:
         """Pin exhibits, or photographs by their `photograph_name`, that an open finding cites, once per call; return
@@ -241,43 +259,20 @@ class EvidenceStore:
         compared = [(digest, self._exhibits.beside(digest)) for digest in digests]
         with self._lock:
             for digest, beside in compared:
-                pin = self._pins.setdefault(digest, _Pin())
-                pin.times += 1
-                for pinned in (digest, *pin.with_it):
-                    self._repin(pinned, 1)
-                self._pin_beside(digest, beside)
+                self._pins.add(digest, beside)
             return tuple(digest for digest, _ in compared if digest not in self._quota)
 
     def unpin(self, digests: Iterable[str]) -> None:
         """Undo one `pin` of each of these, because the finding has ended."""
         with self._lock:
             for digest in digests:
-                pin = self._pins.get(digest)
-                if pin is None:
-                    continue
-                pin.times -= 1
-                if not pin.times:
-                    del self._pins[digest]
-                for pinned in (digest, *pin.with_it):
-                    self._repin(pinned, -1)
+                self._pins.remove(digest)
 
-    def _repin(self, digest: str, times: int) -> None:
-        count = self._pin_counts.get(digest, 0) + times
-        if count:
-            self._pin_counts[digest] = count
-        else:
-            del self._pin_counts[digest]
-        self._quota.move(digest, Rank.PINNED if count else Rank.EXHIBIT)
+    def _rank_anew(self, name: str) -> None:
+        self._quota.move(name, self._rank_of(name))
 
-    def _pin_beside(self, digest: str, beside: Iterable[str]) -> None:
-        """Pin what an exhibit was compared with as often as the exhibit itself."""
-        pin = self._pins.get(digest)
-        if pin is None:
-            return
-        for compared in beside:
-            if compared != digest and compared not in pin.with_it:
-                pin.with_it.append(compared)
-                self._repin(compared, pin.times)
+    def _rank_of(self, name: str) -> Rank:
+        return Rank.PINNED if name in self._pins else Rank.EXHIBIT
 
     def _add_exhibit(
         self,
@@ -291,10 +286,12 @@ class EvidenceStore:
         with self._exhibit_lock:
             kept = self._exhibits.add(keyframe, facts, dict(beside), sha256)
             with self._lock:
-                rank = Rank.PINNED if kept.sha256 in self._pin_counts else Rank.EXHIBIT
-                self._quota.add(kept.sha256, kept.size_bytes, rank)
+                self._quota.add(kept.sha256, kept.size_bytes, self._rank_of(kept.sha256))
                 self._make_room()
-                return kept.sha256 if kept.sha256 in self._quota else ""
+                is_kept = kept.sha256 in self._quota
+        if is_kept and self._archive is not None:
+            self._archive.add([kept.sha256])
+        return kept.sha256 if is_kept else ""
 
     def _read(self, stem: str, slot: str) -> tuple[Keyframe, Facts] | None:
         try:

@@ -88,6 +88,14 @@ def healthy(tmp_path: Path, camera_port: int, monkeypatch: pytest.MonkeyPatch) -
     return made
 
 
+def test_an_archive_that_answers_is_left_as_it_was(healthy: Installation) -> None:
+    healthy.set("record", archive_url=f"file://{healthy.folder}/archive")
+    lines = examine(healthy.config, Options(sample=0))
+    (found,) = [line for line in lines if line.topic == "archive"]
+    assert (found.level, "stored, read and deleted" in found.found) == (Level.OK, True)
+    assert not [path for path in (healthy.folder / "archive").rglob("*") if path.is_file()]
+
+
 def test_a_healthy_installation_has_nothing_to_mend(healthy: Installation) -> None:
     # Whether something keeps the clock right, and how much memory is there, is up to the machine of the test.
     assert [line for line in healthy.problems() if line.topic not in ("clock", "memory")] == []
@@ -216,6 +224,15 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
 
 
+def _archive_that_does_not_answer(made: Installation) -> None:
+    made.set("record", archive_url="s3://evidence/x", archive_endpoint=f"http://127.0.0.1:{free_port()}")
+
+
+def _archive_below_a_file(made: Installation) -> None:
+    (made.folder / "note").write_text("no folder")
+    made.set("record", archive_url=f"file://{made.folder}/note/archive")
+
+
 PLANTED: tuple[tuple[Callable[[Installation], None], Level, str, str, str], ...] = (
     (_unknown_key, Level.FAULT, "configuration", "key_periods_s", "patrol config check"),
     (_broken_calendar, Level.FAULT, "configuration", "Mars/Olympus", "patrol config check"),
@@ -232,6 +249,8 @@ PLANTED: tuple[tuple[Callable[[Installation], None], Level, str, str, str], ...]
     (_impossible_periods, Level.WARNING, "capacity", "scheduler.visits_per_host_max", "lengthen the periods"),
     (_evidence_below_a_file, Level.FAULT, "folders", "record.evidence_dir", "chown"),
     (_evidence_larger_than_the_disk, Level.WARNING, "disk space", "may grow by", "record.evidence_bytes_max"),
+    (_archive_that_does_not_answer, Level.FAULT, "archive", "s3://evidence/x: cannot store", "AWS_ACCESS_KEY_ID"),
+    (_archive_below_a_file, Level.FAULT, "archive", "cannot store: ", "may the engine's user write"),
     (_readable_by_all, Level.WARNING, "permissions", "0644", "chmod 0600"),
     (_too_many_workers, Level.WARNING, "cores", "512 workers", "worker.count"),
     (_too_many_workers, Level.WARNING, "memory", "512 workers", "worker.count"),

@@ -25,8 +25,9 @@ from engine.model.verdict import FaultKind, State, Verdict
 from engine.model.visit import FeedKind
 from engine.notices.digest import FindingPictures, Period
 from engine.storage.db.store import Store
-from engine.storage.evidence.exhibits import Exhibits
-from engine.storage.evidence.store import EXHIBITS_FOLDER, EvidenceStore
+from engine.storage.evidence.exhibit_reader import ExhibitReader
+from engine.storage.evidence.exhibits import EXHIBITS_FOLDER
+from engine.storage.evidence.store import EvidenceStore
 from patrol.v1 import findings_pb2, patrol_pb2
 from tests.support.digests import COUNTIES, WEEK, fill_city
 from tests.support.expect import present
@@ -221,7 +222,7 @@ def exhibit(folder: Path, camera_id: str) -> str:
 def test_pictures_of_a_finding_are_the_fault_and_the_baseline(tmp_path: Path, store: Store) -> None:
     (case, *_) = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS).standing
     digest = exhibit(tmp_path, case.finding.subject.camera_id)
-    exhibits = Exhibits(tmp_path / EXHIBITS_FOLDER)
+    exhibits = ExhibitReader(tmp_path)
     shown = finding_pictures(exhibits, [replace(case, exhibit=digest)])[case.finding.finding_id]
     fault, good = present(shown.fault), present(shown.good)
     assert shown.of_baseline
@@ -235,7 +236,7 @@ def test_pictures_of_a_finding_are_the_fault_and_the_baseline(tmp_path: Path, st
 def test_a_picture_that_is_damaged_or_gone_costs_no_report(tmp_path: Path, store: Store) -> None:
     (case, *_) = report(store, "1301", Period.of_week(WEEK), ZONE, hebei(), LATER_NS).standing
     digest = exhibit(tmp_path, case.finding.subject.camera_id)
-    exhibits = Exhibits(tmp_path / EXHIBITS_FOLDER)
+    exhibits = ExhibitReader(tmp_path)
     (path,) = (tmp_path / EXHIBITS_FOLDER).glob(f"*/{digest}.mjpeg")
     path.write_bytes(b"other bits")
     number = case.finding.finding_id

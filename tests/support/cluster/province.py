@@ -77,10 +77,11 @@ class Province:
         self.leases.assign({HERE: 1, THERE: 2})
         self._engines = 0
 
-    def start(self, shard_no: int, node: str) -> ShardEngine:
+    def start(self, shard_no: int, node: str, **kept: str) -> ShardEngine:
+        """Start an engine with folders of its own. `kept`: other keys of [record]."""
         self._engines += 1
         folder = self._folder / f"engine-{self._engines}"
-        record = RecordSettings(url=self.url, evidence_dir=f"{folder}/ev")
+        record = RecordSettings.model_validate({"url": self.url, "evidence_dir": f"{folder}/ev", **kept})
         changes = {
             "record": record,
             "log": LogSettings(level="info", format="json"),
