@@ -16,6 +16,8 @@ _CAMERAS_PER_S = 400.0
 _REVIEWS = 30
 _LOOK_S = 1.0
 """Nobody decides on a finding sooner; the console fetches the next one meanwhile."""
+_SETTLE_MS = 2000
+"""A browser that opens a window loads pages of its own, for about a second of CPU; who clicks has the window open."""
 _LOADED = (
     "() => [[...document.querySelectorAll('.tile img')].filter((img) => img.complete && img.naturalWidth).length, "
     "performance.now()]"
@@ -164,6 +166,8 @@ def _wait(page: Any, condition: str) -> bool:
 def _page(browser: Any, address: str, viewport: dict[str, int]) -> Iterator[Any]:
     context = browser.new_context(base_url=f"http://{address}", locale="zh-CN", viewport=viewport)
     try:
-        yield context.new_page()
+        page = context.new_page()
+        page.wait_for_timeout(_SETTLE_MS)
+        yield page
     finally:
         context.close()

@@ -69,4 +69,4 @@ def _is_violation(line: Any) -> bool:
 
 
 def _is_elsewhere(url: str, address: str) -> bool:
-    return not url.startswith((f"http://{address}/", "data:", "blob:"))
+    return not url.startswith((f"http://{address}/", "data:"))

@@ -52,7 +52,7 @@ const pictures = new Pictures({
   changed: refillPicture,
   idle: () => {
     askPictures();
-    refreshStale();
+    if (!pictures.underWay) draw();
   },
   later: (ms) => setTimeout(draw, ms),
 });
@@ -175,7 +175,8 @@ function drawNow() {
   const shown = { first: numbers.format(rows.length ? seenFirst + 1 : 0), last: numbers.format(seenLast), total: numbers.format(total) };
   const most = nextToken && rows.length >= ROWS_MAX ? ` · ${words(texts.most, { number: numbers.format(rows.length) })}` : "";
   setText(count, words(texts.count, shown) + most);
-  if (last + ROWS_AHEAD > rows.length) loadMore();
+  const ahead = window.scrollY || !pictures.underWay ? ROWS_AHEAD : 0; // until somebody scrolls, pictures go first
+  if (last + ahead >= rows.length) loadMore();
   refreshStale();
   askPictures();
 }

@@ -1,6 +1,7 @@
 """The wall: cameras as pictures, filtered and ordered, live; with links and pages where the browser has no script."""
 
 import asyncio
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.web.console.camera_rows import camera_row, milliseconds
 from engine.web.console.console import Console, Handler
 from engine.web.console.live_verdicts import LiveVerdicts, Watched
 from engine.web.console.page import Page
+from engine.web.console.pictures_ahead import PicturesAhead
 from engine.web.console.screens import wall_filter
 from engine.web.console.screens.screen import Action, Screen
 from engine.web.console.screens.wall_filter import SIZES, WallFilter, read_filter
@@ -40,12 +42,22 @@ _TOKEN_CHARS_MAX = 1024
 _PING_S = 15
 
 
-async def show(page: Page) -> Response:
-    """Show the first cameras, or those of a page."""
+def show(_: Console) -> Handler:
+    """Return what shows the first cameras, or those of a page."""
+    ahead = PicturesAhead()
+
+    async def handle(page: Page) -> Response:
+        return await _show(page, ahead)
+
+    return handle
+
+
+async def _show(page: Page, ahead: PicturesAhead) -> Response:
     asked = read_filter(page.query)
     token = forms.text(page.query, "page_token", _TOKEN_CHARS_MAX)
     listed = await page.call(_list_request(page, asked, PAGE_CAMERAS, token))
     thumbnails = await _known_thumbnails(page, listed.cameras)
+    ahead.begin(page.engine, (camera.name for camera in listed.cameras), SIZES[asked.size])
     rows = [camera_row(camera, page.language, thumbnails.get(camera.name)) for camera in listed.cameras]
     tiles = [
         (row, camera, thumbnails.get(camera.name), page.url("/camera", id=row["id"]))
@@ -83,8 +95,8 @@ async def cameras(page: Page) -> Response:
 
 
 def thumbnails(_: Console) -> Handler:
-    """Return what answers a batch of thumbnails: the length of a list as JSON in 4 bytes, the list, and the JPEGs one
-    behind the other. Each item has outcome `o`, number of bytes `n`, arrival `t` in ms since 1970, and etag `e`.
+    """Return what answers a batch of thumbnails as a list in JSON. Each item has outcome `o`, arrival `t` in ms since
+    1970, etag `e`, and the JPEG `j` in base64.
 
     `?id=..&etag=..` up to BATCH_MAX times; an etag is that of the picture which the page has, or `-`.
     """
@@ -99,9 +111,9 @@ def thumbnails(_: Console) -> Handler:
         requests = [_thumbnail_request(camera, side, etag) for camera, etag in zip(ids, etags, strict=True)]
         async with places:
             reply = await page.call(BatchGetThumbnailsRequest(requests=requests))
-            body = _packed(reply)
+            body = _thumbnails_json(reply)
         headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
-        return PieceResponse(body, 200, headers, media_type="application/octet-stream")
+        return PieceResponse(body, 200, headers, media_type="application/json")
 
     return handle
 
@@ -173,18 +185,18 @@ def _thumbnail_request(camera: str, side: int, etag: str) -> GetThumbnailRequest
     )
 
 
-def _packed(reply: BatchGetThumbnailsResponse) -> bytes:
-    heads = [
-        {
-            "o": ThumbnailOutcome.Name(result.outcome).removeprefix("THUMBNAIL_OUTCOME_").lower(),
-            "n": len(result.thumbnail.jpeg),
-            "t": milliseconds(result.thumbnail.arrival_time),
-            "e": result.thumbnail.etag,
-        }
-        for result in reply.results
-    ]
-    head = orjson.dumps(heads)
-    return b"".join((len(head).to_bytes(4, "big"), head, *(result.thumbnail.jpeg for result in reply.results)))
+def _thumbnails_json(reply: BatchGetThumbnailsResponse) -> bytes:
+    return orjson.dumps(
+        [
+            {
+                "o": ThumbnailOutcome.Name(result.outcome).removeprefix("THUMBNAIL_OUTCOME_").lower(),
+                "t": milliseconds(result.thumbnail.arrival_time),
+                "e": result.thumbnail.etag,
+                "j": base64.b64encode(result.thumbnail.jpeg).decode(),
+            }
+            for result in reply.results
+        ]
+    )
 
 
 def _check_batch(ids: Sequence[str]) -> None:
@@ -238,7 +250,7 @@ SCREEN = Screen(
     "/wall",
     "Wall",
     (
-        Action("/wall", show, "wall"),
+        Action("/wall", show, "wall", needs_console=True),
         Action("/wall/cameras.json", cameras, "wall-cameras"),
         Action("/wall/thumbnails", thumbnails, "wall-thumbnails", plain=True, needs_console=True),
         Action("/wall/live", live, "wall-live", needs_console=True),

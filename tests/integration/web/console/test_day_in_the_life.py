@@ -180,7 +180,7 @@ def test_a_fault_appears_on_the_wall_and_is_put_right(day: Day, browser: Any, wo
         sign_in(page, day.tokens["wang"])
         page.get_by_role("link", name=words.wall, exact=True).click()
         tile = page.locator(f".tile[data-id='{camera_id}']")
-        tile.locator("img[src^='blob:']").wait_for()
+        tile.locator("img[src^='data:']").wait_for()
         assert "ok" in tile.get_attribute("class").split()
 
         # The fault appears while the wall is open; the inspector opens it.
@@ -188,7 +188,7 @@ def test_a_fault_appears_on_the_wall_and_is_put_right(day: Day, browser: Any, wo
         page.locator(f".tile.fault[data-id='{camera_id}']").wait_for()
         assert words.covered in tile.inner_text()
         page.locator("#wall-worse").click()
-        page.locator(f".tile.fault[data-id='{camera_id}'] img[src^='blob:']").wait_for()
+        page.locator(f".tile.fault[data-id='{camera_id}'] img[src^='data:']").wait_for()
         finding = day.finding(number)
         tile.get_by_role("link").click()
         page.wait_for_url(f"**/camera?id={camera_id}")
