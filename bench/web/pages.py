@@ -13,7 +13,7 @@ PAGES = {
     "camera": "/camera?id={camera}",
     "ledger": "/ledger",
     "kpis": "/kpis",
-    "spot_check": "/spot-check",
+    "spot_checks": "/spot-checks",
     "scheduler": "/scheduler",
     "registry": "/registry",
     "access": "/access",
