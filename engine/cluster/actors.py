@@ -32,6 +32,8 @@ _STEP_S = 1.0
 _COSTS_NS = 600 * NS_PER_S
 """How often it is read anew what the cameras of each shard cost."""
 _ANSWER_S = 5.0
+_LIVE_S = 1.0
+"""How long a step waits for the actors' answers: those of a machine that is lost never come."""
 
 
 class Keeper:
@@ -158,7 +160,7 @@ def _ended(actors: Mapping[int, Any]) -> set[int]:
     answers = {actor.state.remote(): number for number, actor in actors.items()}
     if not answers:
         return set()
-    done, _ = ray.wait(list(answers), num_returns=len(answers), timeout=_ANSWER_S)
+    done, _ = ray.wait(list(answers), num_returns=len(answers), timeout=_LIVE_S)
     ended = set()
     for answer in done:
         try:

@@ -28,6 +28,14 @@ _VERSION_MIN = (2, 52)
 """The first version whose processes ask for a token; older ones run whatever anybody sends them (CVE-2023-48022)."""
 _RECONNECT_S = 7 * 86_400
 """How long a machine goes on without Ray's head; Ray's own is a minute, after which it would end all that runs."""
+_NOTICE = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "4",
+}
+"""How soon Ray's head takes a machine for lost: one whose processes ended after some 4 s, one that does not answer after
+some 8 s. Ray's own are 20 s and 50 s. One that was only slow loses its shards, and gets others."""
 _TOKEN_BYTES = 32
 _START_S = 60.0
 _STOP_S = 10.0
@@ -92,6 +100,7 @@ def environment(settings: ClusterSettings, config: Path) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(_RECONNECT_S),
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        **_NOTICE,
         CONFIG_VARIABLE: str(config.absolute()),
         NODE_VARIABLE: node_name(settings),
         # Ray takes 127.0.0.1 for a mistake, and listens at all addresses instead, unless it is told that it is alone.
