@@ -165,8 +165,8 @@ def _ended(actors: Mapping[int, Any]) -> set[int]:
     for answer in done:
         try:
             ray.get(answer)
-        except ray.exceptions.RayActorError:
-            ended.add(answers[answer])
+        except (ray.exceptions.RayActorError, ray.exceptions.ActorUnschedulableError):
+            ended.add(answers[answer])  # also one whose machine was lost before it had begun
     return ended
 
 
