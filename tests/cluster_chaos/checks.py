@@ -1,0 +1,76 @@
+"""What must hold at the end of a run. Pure, but for reading the log."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from engine.model.packed.verdict import visit_and_since
+
+if TYPE_CHECKING:
+    from tests.cluster_chaos.run import Fault
+
+FIRST_S = 20.0
+"""The first camera of a lost machine, and of an engine, is visited again within this time."""
+FROZEN_S = 25.0
+"""Of an engine that is frozen: its lease has to end first, and nobody is told."""
+PERIODS = 2
+_SHOWN = 5
+
+Row = tuple[str, int]
+
+
+def log(database: Engine) -> list[Row]:
+    """Return camera and visit of every verdict, in the order of the log."""
+    query = sa.text("SELECT n.camera_id, v.body FROM verdict_log v JOIN camera_nos n USING (camera_no) ORDER BY v.seq")
+    with database.connect() as connection:
+        return [(row.camera_id, visit_and_since(row.body)[0]) for row in connection.execute(query)]
+
+
+def verdicts(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a sentence for verdicts that are in the log twice, or behind a later one of their camera."""
+    for row, times in [(row, times) for row, times in Counter(rows).items() if times > 1][:_SHOWN]:
+        yield f"in the log {times} times: {row}"
+    last: dict[str, int] = {}
+    late = []
+    for camera, visit in rows:
+        if visit < last.get(camera, 0):
+            late.append((camera, visit))
+        last[camera] = max(visit, last.get(camera, 0))
+    if late:
+        yield f"{len(late)} verdicts came after a later visit of their camera, from who had lost it: {late[:3]}"
+
+
+def watched(rows: Sequence[Row], seen: Sequence[Row]) -> Iterator[str]:
+    """Yield a sentence if a watcher was not told exactly what the log has from its first verdict on, once each."""
+    if not seen:
+        yield "the watcher saw nothing"
+        return
+    expected = rows[rows.index(seen[0]) :] if seen[0] in rows else rows
+    twice = [row for row, times in Counter(seen).items() if times > 1]
+    missing = Counter(expected) - Counter(seen)
+    extra = Counter(seen) - Counter(rows)
+    for what, found in (("twice", twice), ("never", list(missing)), ("without being in the log", list(extra))):
+        if found:
+            yield f"the watcher was told {len(found)} verdicts {what}: {found[:3]}"
+
+
+def caps(peaks: Sequence[int], cap: int) -> Iterator[str]:
+    """Yield a sentence if a recorder had more visits at once than its cap."""
+    over = {recorder: peak for recorder, peak in enumerate(peaks) if peak > cap}
+    if over:
+        yield f"more visits at once than {cap}, by recorder: {dict(list(over.items())[:_SHOWN])}"
+
+
+def late(faults: "Sequence[Fault]", period_s: float) -> Iterator[str]:
+    """Yield a sentence for each fault whose cameras were visited again too late."""
+    for fault in faults:
+        if fault.what == "front killed" or (fault.first_s is None and fault.all_s is None and "drained" in fault.what):
+            continue
+        first_s = FROZEN_S if "frozen" in fault.what else FIRST_S
+        if fault.first_s is None or fault.first_s > first_s:
+            yield f"{fault.what} at {fault.at_s:.0f} s: the first camera was visited again after {fault.first_s} s"
+        if fault.all_s is None or fault.all_s > PERIODS * period_s:
+            yield f"{fault.what} at {fault.at_s:.0f} s: all cameras were visited again after {fault.all_s} s"

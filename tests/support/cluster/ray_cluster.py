@@ -1,0 +1,116 @@
+"""Nodes of a real Ray cluster on this machine: `patrol cluster up` and `join` as processes of their own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from engine.cluster.ray_runtime import own_folder
+from engine.config.cluster import ClusterSettings
+from engine.storage.db.shards.leases import Leases
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+LEASE_S = 5
+
+
+class RayCluster:
+    """The nodes, on one database. `sections`: of their configuration, beside what makes them a cluster."""
+
+    def __init__(self, url: str, leases: Leases, folder: Path, stack: ExitStack, sections: str) -> None:
+        self._url, self._leases, self._stack, self._sections = url, leases, stack, sections
+        self.folder = folder
+        self.port = free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def config(self, node: str) -> Path:
+        """The configuration file of a node."""
+        path = self.folder / f"{node}.toml"
+        if not path.exists():
+            path.write_text(
+                f"[record]\nurl = '{self._url}'\nevidence_dir = '{self.folder}/{node}/ev'\n"
+                f"quarantine_dir = '{self.folder}/{node}/q'\n"
+                "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n"
+                f"[log]\nformat = 'json'\n{self._sections}"
+                f"[cluster]\nlisten = '127.0.0.2'\nnode = '{node}'\nport = {self.port}\nlease_s = {LEASE_S}\n"
+            )
+        return path
+
+    def start(self, node: str, *arguments: str) -> None:
+        """Run `patrol cluster` with these arguments as a node, and wait until it is ready."""
+        command = [sys.executable, "-m", "engine.cli", "cluster", *arguments, "--config", str(self.config(node))]
+        log = self.folder / f"{node}.log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(command, stderr=file, process_group=0)
+        self.processes[node] = process
+        self._stack.callback(self.stop, node)
+        wait_until(lambda: '"ready"' in log.read_text() or process.poll() is not None, 120)
+        assert process.poll() is None, log.read_text()
+
+    def forget(self) -> None:
+        """Remove Ray's files."""
+        for node in self.processes:
+            shutil.rmtree(own_folder(ClusterSettings(node=node)), ignore_errors=True)
+
+    def stop(self, node: str) -> None:
+        """End a node as an operator does."""
+        process = self.processes[node]
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+    def kill(self, node: str) -> None:
+        """As if the machine had lost its power: everything that belongs to it ends at once."""
+        kill_all(descendants(self.processes[node].pid))
+        self.processes[node].wait()
+
+    def call(self, *arguments: str) -> str:
+        """Run a command of `patrol cluster` on the first node; return what it prints."""
+        command = [sys.executable, "-m", "engine.cli", "cluster", *arguments, "--config", str(self.config("node-1"))]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        """What `patrol cluster status` says."""
+        return dict(json.loads(self.call("status", "--json")))
+
+    def node_of(self) -> dict[int, str]:
+        """The node of each shard whose engine answers."""
+        return {row.shard_no: row.node for row in self._leases.all() if row.is_held and row.address}
+
+
+def descendants(pid: int) -> list[int]:
+    """A process with all that it has started, the last first: who looks after others must not see them go."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, left = [], [pid]
+    while left:
+        found.append(left.pop())
+        left += parents.get(found[-1], [])
+    return found
+
+
+def signal_all(pids: Sequence[int], number: int) -> None:
+    """Send a signal to processes; those that are gone are left out."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def kill_all(pids: Sequence[int]) -> None:
+    """End processes at once."""
+    signal_all(pids, signal.SIGKILL)
