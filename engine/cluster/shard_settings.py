@@ -4,6 +4,8 @@ from engine.config.address import host_port
 from engine.config.schema import Settings
 
 _WORKERS = 1
+_ALL = ("0.0.0.0", "::")
+"""Hosts with which a listener takes every address of its machine. Nobody else reaches the machine at them."""
 
 
 def shard_settings(settings: Settings, shard_no: int) -> Settings:
@@ -22,8 +24,8 @@ def shard_settings(settings: Settings, shard_no: int) -> Settings:
             ),
             "serve": serve.model_copy(
                 update={
-                    "grpc_listen": _any_port(serve.grpc_listen),
-                    "metrics_listen": _any_port(serve.metrics_listen),
+                    "grpc_listen": _reachable(serve.grpc_listen, settings.cluster.listen),
+                    "metrics_listen": _reachable(serve.metrics_listen, settings.cluster.listen),
                 }
             ),
             "intake": intake.model_copy(update={"listen": _any_port(intake.listen)}),
@@ -38,10 +40,23 @@ def shard_settings(settings: Settings, shard_no: int) -> Settings:
     )
 
 
+def _reachable(listen: str, own: str) -> str:
+    """Return the address of a listener that others look up in the database. `own`: this machine's host in the
+    cluster's network."""
+    if not listen:
+        return ""
+    host, _ = host_port(listen)
+    return _with_any_port(own if host in _ALL else host)
+
+
 def _any_port(listen: str) -> str:
     """Return the same address with a port that the system chooses; empty if nothing listens."""
     if not listen:
         return ""
     scheme, separator, address = listen.rpartition("://")
     host, _ = host_port(address)
-    return f"{scheme}{separator}{f'[{host}]' if ':' in host else host}:0"
+    return f"{scheme}{separator}{_with_any_port(host)}"
+
+
+def _with_any_port(host: str) -> str:
+    return f"[{host}]:0" if ":" in host else f"{host}:0"

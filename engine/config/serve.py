@@ -12,7 +12,9 @@ class ServeSettings(Section):
 
     grpc_listen: str = key("127.0.0.1:7702", "Address of the gRPC server, host:port.", hot=False)
     metrics_listen: str = key(
-        "127.0.0.1:7703", "Address of /metrics, /healthz and /readyz, host:port; empty: none.", hot=False
+        "127.0.0.1:7703",
+        "Address of /metrics, /healthz and /readyz, and of /sd at a front, host:port; empty: none.",
+        hot=False,
     )
     metrics_tls_cert_file: str = key(
         "",

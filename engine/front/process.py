@@ -17,6 +17,7 @@ from engine.front.directory import Directory
 from engine.front.logs import FinalFindingEvents, FinalVerdicts
 from engine.front.port import FrontPort
 from engine.front.replica import Replica
+from engine.front.targets import target_groups
 from engine.hub.composition.parts import start_exporter
 from engine.hub.composition.status_listener import serve_status
 from engine.metrics import Metrics
@@ -110,7 +111,9 @@ class Front:
             front=FrontDoor(directory, calls, channels),
         )
         stack.callback(server.stop, _GRACE_S)
-        addresses = {"grpc": server.start(), "metrics": serve_status(serve, metrics, self._unready, refusals, stack)}
+        tls = bool(serve.metrics_tls_cert_file)
+        shown = serve_status(serve, metrics, self._unready, refusals, stack, lambda: target_groups(directory.rows, tls))
+        addresses = {"grpc": server.start(), "metrics": shown}
         follower = threading.Thread(
             target=partial(self._follow, replica, directory, _Watchers(verdicts, events)), name="follow", daemon=True
         )

@@ -38,7 +38,7 @@ class ShardLease:
         self.lease = lease
         self._leases = leases
         self._task = task
-        self._address = ""
+        self._address = self._metrics_address = ""
         self._until_ns = self._end_of(taken_ns)
         self._lost = False
         self._stopped = threading.Event()
@@ -77,9 +77,9 @@ class ShardLease:
         """Begin to renew."""
         self._thread.start()
 
-    def publish(self, address: str) -> None:
-        """Tell, with the next renewal, where the hub answers gRPC."""
-        self._address = address
+    def publish(self, address: str, metrics_address: str) -> None:
+        """Tell, with the next renewal, where the hub answers gRPC and scrapes; empty if it serves no metrics."""
+        self._address, self._metrics_address = address, metrics_address
 
     def require(self) -> None:
         """Raise LeaseLostError if the hub may not act any more."""
@@ -102,7 +102,7 @@ class ShardLease:
         while not self._stopped.wait(min(_RENEW_S_MAX, self._task.lease_s / _RENEWALS)):
             asked_ns = monotonic_ns()
             try:
-                renewed = self._leases.renew(self.lease, self._task.lease_s, self._address)
+                renewed = self._leases.renew(self.lease, self._task.lease_s, self._address, self._metrics_address)
             except StoreError as error:
                 logger().warning(
                     "the lease of the shard was not renewed, asking again",

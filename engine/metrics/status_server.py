@@ -1,10 +1,10 @@
-"""Answers /healthz, /readyz and /metrics over HTTP, for load balancers, Kubernetes and Prometheus.
+"""Answers /healthz, /readyz, /metrics and /sd over HTTP, for load balancers, Kubernetes and Prometheus.
 
 One thread serves all connections. Each carries one request; one that does not send it is closed, and the one that has
 waited longest makes room for a new one, so that nobody can keep a scrape away by opening connections.
 
-With a password, /metrics needs it; /healthz and /readyz never do, because probes have none, but then /readyz tells its
-reasons only to those who have it.
+With a password, /metrics and /sd need it; /healthz and /readyz never do, because probes have none, but then /readyz
+tells its reasons only to those who have it.
 """
 
 import asyncio
@@ -37,6 +37,9 @@ _BACKLOG = 128
 _START_S = 10.0
 _TEXT = "text/plain; charset=utf-8"
 _PATHS = ("/healthz", "/readyz", "/metrics")
+_DISCOVERY = "/sd"
+"""Where Prometheus asks what else there is to scrape (http_sd_configs)."""
+_JSON = "application/json"
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="kitchen-patrol metrics", charset="UTF-8"')
 HANDSHAKE = "handshake"
 """What `refused` is told of a TLS handshake that failed."""
@@ -51,6 +54,7 @@ class StatusServer:
     `metrics`: answers scrapes. `unready`: returns why the engine is not ready, a reason a line. `password`: of scrapes;
     None: they need none. `tls`: None without TLS. `refused(reason, host)`: is told of who is refused, with one of
     password_missing and password_wrong, or HANDSHAKE. `expires(wall_ns)`: is told when the certificate expires.
+    `targets`: returns what /sd answers, as JSON; None: there is no /sd.
 
     Raises ConfigError if the TLS files cannot be used.
     """
@@ -64,6 +68,7 @@ class StatusServer:
         tls: TlsFiles | None = None,
         refused: Callable[[str, str], None] = lambda _, __: None,
         expires: Callable[[int], None] = lambda _: None,
+        targets: Callable[[], str] | None = None,
     ) -> None:
         self._metrics = metrics
         self._unready = unready
@@ -73,6 +78,8 @@ class StatusServer:
         self._context = None if tls is None else server_context(tls)
         self._refused = refused
         self._expires = expires
+        self._targets = targets
+        self._paths = _PATHS if targets is None else (*_PATHS, _DISCOVERY)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -190,15 +197,19 @@ class StatusServer:
 
     def _reply(self, request: h11.Request, host: str) -> Reply:
         path, _, query = request.target.decode("latin-1").partition("?")
-        if path not in _PATHS:
-            return _text("404 Not Found", f"there is nothing at this path; there are {', '.join(_PATHS)}")
+        if path not in self._paths:
+            return _text("404 Not Found", f"there is nothing at this path; there are {', '.join(self._paths)}")
         if request.method not in (b"GET", b"HEAD"):
             status, headers, body = _text("405 Method Not Allowed", "send GET or HEAD")
             return status, [*headers, ("Allow", "GET, HEAD")], body
         authorization = _header(request, b"authorization")
         knows = self._password is None or self._password.admits(authorization)
+        if path in ("/metrics", _DISCOVERY) and not knows:
+            return self._refuse(bool(authorization), host)
         if path == "/metrics":
-            return self._scrape(request, query) if knows else self._refuse(bool(authorization), host)
+            return self._scrape(request, query)
+        if path == _DISCOVERY and self._targets is not None:
+            return "200 OK", [("Content-Type", _JSON)], self._targets().encode()
         reasons = self._unready() if path == "/readyz" else ()
         text = "\n".join(reasons) if knows else "not ready; the reasons are shown with the password of the metrics"
         return _text("503 Service Unavailable", text) if reasons else _text("200 OK", "ok")

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
+from engine.cluster.shard_settings import shard_settings
 from engine.config.load import load
 from tests.support.docs.pages import ROOT
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "patrol.service"
-COMPOSE = DEPLOY / "docker" / "compose.yaml"
+DOCKER = DEPLOY / "docker"
+COMPOSE, CLUSTER = DOCKER / "compose.yaml", DOCKER / "cluster.compose.yaml"
+each_compose = pytest.mark.parametrize("path", [COMPOSE, CLUSTER], ids=lambda path: path.name)
 EXPOSURE_MAX = 3.0
-SERVER_KINDS = {"PodMonitor"}
+SERVER_KINDS = {"PodMonitor", "ScrapeConfig"}
 """Kinds that Kubernetes itself does not have."""
 
 
@@ -81,30 +84,92 @@ def test_the_manifests_are_of_kubernetes_schemas(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_pod_may_do_little_and_its_ports_are_those_of_the_probes() -> None:
-    (pod,) = (document["spec"]["template"]["spec"] for _, document in documents() if document["kind"] == "Deployment")
+def manifest(kind: str, name: str) -> Any:
+    (spec,) = (
+        document["spec"]
+        for _, document in documents()
+        if document["kind"] == kind and document["metadata"]["name"] == name
+    )
+    return spec
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Deployment", "patrol"), ("Deployment", "patrol-front"), ("StatefulSet", "patrol-machine")]
+)
+def test_the_pod_may_do_little(kind: str, name: str) -> None:
+    pod = manifest(kind, name)["template"]["spec"]
     (container,) = pod["containers"]
     closed = container["securityContext"]
     assert pod["securityContext"]["runAsNonRoot"]
+    assert not pod["automountServiceAccountToken"]
     assert (closed["readOnlyRootFilesystem"], closed["allowPrivilegeEscalation"]) == (True, False)
     assert closed["capabilities"] == {"drop": ["ALL"]}
-    (port,) = container["ports"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        *(volume["name"] for volume in pod["volumes"]),
+        *(claim["metadata"]["name"] for claim in manifest(kind, name).get("volumeClaimTemplates", ())),
+    }
+
+
+@pytest.mark.parametrize("name", ["patrol", "patrol-front"])
+def test_the_ports_of_the_pod_are_those_of_the_probes_and_of_prometheus(name: str) -> None:
+    (container,) = manifest("Deployment", name)["template"]["spec"]["containers"]
+    port = next(port for port in container["ports"] if port["name"] == "metrics")
     probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {port["name"]}
     assert {name: probe["path"] for name, probe in probes.items()} == {
         "startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz",
     }  # fmt: skip
-    (monitor,) = (document["spec"] for _, document in documents() if document["kind"] == "PodMonitor")
+    monitor = manifest("PodMonitor", name)
     assert [endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]] == [port["name"]]
 
 
-def test_the_compose_file_is_of_the_compose_specification() -> None:
-    done = run(program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(COMPOSE))
+@pytest.mark.parametrize(
+    ("pod", "started"),
+    [
+        ("patrol-front-5d9c-x7", "front --config {run}/front.toml"),
+        ("patrol-machine-0", "cluster up --cores 2 --config {run}/machine.toml"),
+        ("patrol-machine-1", "cluster join 127.0.0.1:7710 --cores 2 --config {run}/machine.toml"),
+    ],
+)
+def test_the_pods_of_a_cluster_start_with_files_that_the_engine_takes(tmp_path: Path, pod: str, started: str) -> None:
+    url = "postgresql+psycopg://patrol:a&b|c%5C'1@db.example/patrol"
+    (files,) = (document["data"] for _, document in documents() if document["kind"] == "ConfigMap")
+    folders = {"/etc/patrol-secret": "secret", "/etc/patrol": "config", "/run/patrol": "run"}
+    for name in (*folders.values(), "bin"):
+        (tmp_path / name).mkdir()
+    for name, text in files.items():
+        for path, folder in folders.items():
+            text = text.replace(f"{path}/", f"{tmp_path}/{folder}/")
+        (tmp_path / "config" / name).write_text(text.replace("patrol-machine-0.patrol-machine", "127.0.0.1"))
+    for name, text in (("database_url", url), ("ray_token", "t"), ("patrol_key", "k"), ("tls_cert", "c")):
+        (tmp_path / "secret" / name).write_text(text)
+        (tmp_path / "secret" / name).chmod(0o440)
+    (tmp_path / "bin" / "patrol").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "bin" / "patrol").chmod(0o755)
+    variables = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "POD_NAME": pod, "POD_IP": "10.1.2.3", "CORES": "2"}
+    for _ in range(2):  # a container that is started again finds the files of the first start
+        done = subprocess.run(
+            ["sh", str(tmp_path / "config" / "start.sh")], env=variables, capture_output=True, text=True, check=False
+        )
+        assert (done.stdout.strip(), done.stderr) == (started.format(run=tmp_path / "run"), "")
+    made = {path.name: path for path in (tmp_path / "run").iterdir()}
+    assert made.keys() == {"front.toml", "machine.toml", "ray_token", "patrol_key", "tls_cert"}
+    assert {path.stat().st_mode & 0o077 for path in made.values()} == {0}
+    for name in ("front", "machine"):
+        assert load(made[f"{name}.toml"]).record.url == url
+    engine = shard_settings(load(made["machine.toml"]), 1).serve
+    assert (engine.grpc_listen, engine.metrics_listen) == ("10.1.2.3:0", "10.1.2.3:0")
+
+
+@each_compose
+def test_the_compose_file_is_of_the_compose_specification(path: Path) -> None:
+    done = run(program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_file_that_the_compose_file_names_is_there() -> None:
-    compose = yaml.safe_load(COMPOSE.read_text())
+@each_compose
+def test_every_file_that_the_compose_file_names_is_there(path: Path) -> None:
+    compose = yaml.safe_load(path.read_text())
     mounted = [
         volume.partition(":")[0]
         for service in compose["services"].values()
@@ -112,16 +177,17 @@ def test_every_file_that_the_compose_file_names_is_there() -> None:
         if volume.startswith(".")
     ]
     assert len(mounted) >= 4
-    assert [path for path in mounted if not (COMPOSE.parent / path).exists()] == []
+    assert [name for name in mounted if not (DOCKER / name).exists()] == []
     named = {secret["file"].partition("/")[2] for secret in compose["secrets"].values()}
-    head = COMPOSE.read_text().partition("name: ")[0]
+    head = path.read_text().partition("\nname: ")[0]
     assert all(f"secrets/{name}" in head for name in named)  # its first lines say how to make them
     used = {secret for service in compose["services"].values() for secret in service.get("secrets", ())}
     assert used == set(compose["secrets"])
 
 
-def test_the_engine_of_the_compose_file_may_do_little_and_publishes_no_port() -> None:
-    engine = yaml.safe_load(COMPOSE.read_text())["services"]["patrol"]
+@pytest.mark.parametrize(("path", "name"), [(COMPOSE, "patrol"), (CLUSTER, "machine-a"), (CLUSTER, "machine-b")])
+def test_the_engine_of_the_compose_file_may_do_little_and_publishes_no_port(path: Path, name: str) -> None:
+    engine = yaml.safe_load(path.read_text())["services"][name]
     assert (engine["read_only"], engine["cap_drop"], "ports" in engine) == (True, ["ALL"], False)
     assert engine["security_opt"] == ["no-new-privileges:true"]
 
@@ -132,8 +198,26 @@ def test_the_engine_takes_the_configuration_of_the_compose_file() -> None:
     assert settings.record.evidence_dir.startswith("/var/lib/patrol/")
 
 
-def test_prometheus_of_the_compose_file_scrapes_the_job_of_the_alerts(tmp_path: Path) -> None:
-    path = DEPLOY / "docker" / "prometheus.yml"
+@pytest.mark.parametrize("name", ["machine-a", "machine-b"])
+def test_the_machines_of_the_cluster_are_where_the_compose_file_puts_them(name: str) -> None:
+    services = yaml.safe_load(CLUSTER.read_text())["services"]
+    settings = load(DOCKER / "cluster" / f"{name}.toml")
+    engine = shard_settings(settings, 1).serve
+    address = services[name]["networks"]["inside"]["ipv4_address"]
+    assert (settings.cluster.listen, settings.cluster.node) == (address, name)
+    assert (engine.grpc_listen, engine.metrics_listen) == (f"{address}:0", f"{address}:0")
+    assert (
+        f"{services['machine-a']['networks']['inside']['ipv4_address']}:{settings.cluster.port}"
+        in (services["machine-b"]["command"])
+    )
+    front = load(DOCKER / "cluster" / "front.toml")
+    assert front.front.shard_tls_ca_file == front.serve.tls_cert_file == settings.serve.tls_cert_file
+    assert f"DNS:{front.front.shard_tls_name}," in CLUSTER.read_text()
+
+
+@pytest.mark.parametrize("name", ["prometheus.yml", "cluster/prometheus.yml"])
+def test_prometheus_of_the_compose_file_scrapes_the_job_of_the_alerts(tmp_path: Path, name: str) -> None:
+    path = DOCKER / name
     (job,) = yaml.safe_load(path.read_text())["scrape_configs"]
     assert f'job="{job["job_name"]}"' in (ROOT / "docs" / "alerts.yml").read_text()
     promtool = shutil.which("promtool") or pytest.skip("promtool is not installed (Debian: prometheus)")

@@ -29,15 +29,17 @@ def notice(number: int) -> Notice:
 def test_a_shard_has_one_owner_until_its_lease_ends(site: Site) -> None:
     first = site.take(1, "a", ttl_s=0.4)
     assert site.leases.acquire(1, "b", "node-2", 60) is None
-    assert site.leases.renew(first, 0.4, "127.0.0.1:1")
+    assert site.leases.renew(first, 0.4, "127.0.0.1:1", "127.0.0.1:2")
     (row, other) = site.leases.all()
-    assert (row.owner, row.epoch, row.address, row.counties) == ("a", 1, "127.0.0.1:1", ("130102", "130104"))
+    assert (row.owner, row.epoch, row.counties) == ("a", 1, ("130102", "130104"))
+    assert (row.address, row.metrics_address) == ("127.0.0.1:1", "127.0.0.1:2")
     assert row.is_held
     assert not other.is_held
     assert 0 < row.expires_in_s <= 0.4
     time.sleep(0.5)
     second = site.leases.acquire(1, "b", "node-2", 60)
     assert second == Lease(1, "b", 2)
+    assert (site.leases.all()[0].address, site.leases.all()[0].metrics_address) == ("", "")
     assert not site.leases.renew(first, 60)
     assert not site.leases.release(first)
     assert site.leases.release(second)

@@ -84,15 +84,16 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Sequence[str], password: str = "") -> Iterator[Prometheus]:
+def prometheus(folder: Path, targets: Sequence[str], password: str = "", discovery: str = "") -> Iterator[Prometheus]:
     """Scrape the targets each second with this password, and evaluate `quick_rules` as often. Skips where there is no
-    Prometheus."""
+    Prometheus. `discovery`: URL that is asked each second for more targets."""
     program = shutil.which("prometheus") or pytest.skip("prometheus is not installed (Debian: prometheus)")
     port = free_port()
     (folder / "alerts.yml").write_text(quick_rules(RULES.read_text(encoding="utf-8")), encoding="utf-8")
     (folder / "prometheus.yml").write_text(
         "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [alerts.yml]\n"
         f"scrape_configs: [{{job_name: {JOB}, static_configs: [{{targets: {json.dumps(list(targets))}}}]"
+        + (f", http_sd_configs: [{{url: '{discovery}', refresh_interval: 1s}}]" if discovery else "")
         + (f", authorization: {{credentials: {password}}}" if password else "")
         + "}]\n"
     )

@@ -147,7 +147,7 @@ def compose(
 def _tell_ready(control: Control, lease: ShardLease | None, **addresses: str) -> None:
     """Tell the supervisor, and with the lease those who look for the shard, where the hub answers."""
     if lease is not None:
-        lease.publish(addresses["grpc"])
+        lease.publish(addresses["grpc"], addresses["metrics"])
     control.ready(**addresses)
 
 

@@ -18,8 +18,10 @@ def serve_status(
     unready: Callable[[], Sequence[str]],
     refusals: Refusals,
     stack: contextlib.ExitStack,
+    targets: Callable[[], str] | None = None,
 ) -> str:
-    """Return the address of metrics and health; empty if they are not served. `unready`: as of StatusServer.
+    """Return the address of metrics and health; empty if they are not served. `unready`, `targets`: as of
+    StatusServer.
 
     Raises ConfigError if TLS files or password cannot be used, ListenError if the address cannot be bound.
     """
@@ -44,6 +46,7 @@ def serve_status(
         tls=tls if tls.cert else None,
         refused=refused,
         expires=expires,
+        targets=targets,
     )
     address = server.start(settings.metrics_listen)
     stack.callback(server.close)

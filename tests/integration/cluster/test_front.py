@@ -1,5 +1,7 @@
 """A front over two shards answers as one engine would: every call of the client, while shards come, move and go."""
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+import sqlalchemy as sa
 
 from engine.client import CallError, PatrolClient
 from engine.model.access import AuditQuery, Role, TokenOrder
@@ -23,6 +26,7 @@ from engine.serve.forwarding.routes import AT_FRONT
 from tests.support.cluster.province import HERE, THERE, Province, RunningFront
 from tests.support.live_engine import REFUSING_CAMERAS
 from tests.support.postgres import PostgresServer
+from tests.support.prometheus import prometheus
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,6 +40,7 @@ class Cluster:
 
     province: Province
     engines_at: dict[int, str]
+    metrics_at: dict[int, str]
     front: RunningFront
     client: PatrolClient
     direct: dict[int, PatrolClient]
@@ -47,12 +52,15 @@ def cluster(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
         folder = tmp_path_factory.mktemp("cluster")
         province = Province(postgres_server.database(), folder, stack, lease_s=30)  # no shard is lost here
         engines = {number: province.start(number, f"node-{number}") for number in (1, 2)}
-        engines_at = {number: engine.addresses()["grpc"] for number, engine in engines.items()}
+        addresses = {number: engine.addresses() for number, engine in engines.items()}
+        engines_at, metrics_at = (
+            {number: each[name] for number, each in addresses.items()} for name in ("grpc", "metrics")
+        )
         direct = {number: stack.enter_context(PatrolClient(address)) for number, address in engines_at.items()}
         front = province.front()
         client = stack.enter_context(PatrolClient(front.addresses["grpc"]))
         wait_until(lambda: all(camera.latest for camera in client.cameras()), 60)
-        yield Cluster(province, engines_at, front, client, direct)
+        yield Cluster(province, engines_at, metrics_at, front, client, direct)
 
 
 def test_reads_are_those_of_the_whole_province(cluster: Cluster) -> None:
@@ -277,6 +285,44 @@ def test_what_the_front_answers_itself_it_can_answer(cluster: Cluster, method: s
             answer = error.code()
     known = ("OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION")
     assert answer.name in known, (method, answer)
+
+
+def discovered(front: RunningFront) -> Any:
+    with urllib.request.urlopen(f"http://{front.addresses['metrics']}/sd", timeout=10) as reply:
+        assert reply.headers["Content-Type"] == "application/json"
+        return json.load(reply)
+
+
+def test_prometheus_finds_the_engine_of_each_shard_through_the_front(cluster: Cluster, tmp_path: Path) -> None:
+    wanted = [
+        {"targets": [address], "labels": {"shard": str(number), "node": f"node-{number}"}}
+        for number, address in cluster.metrics_at.items()
+    ]
+    assert discovered(cluster.front) == wanted
+    address = cluster.front.addresses["metrics"]
+    with prometheus(tmp_path, [address], discovery=f"http://{address}/sd") as seen:
+        found = wait_until(lambda: len(up := seen.results("up == 1")) == 3 and up, 60)
+        assert {(one["metric"].get("shard"), one["metric"]["instance"]) for one in found} == {
+            (None, address),
+            *((str(number), at) for number, at in cluster.metrics_at.items()),
+        }
+        cameras = seen.results("sum by (shard) (patrol_cameras{shard!=''})")
+        assert {one["metric"]["shard"]: one["value"][1] for one in cameras} == {"1": "6", "2": "6"}
+
+
+def test_while_the_database_is_away_the_front_tells_what_it_knew_last(cluster: Cluster, tmp_path: Path) -> None:
+    url, _, folder = cluster.province.url.partition("?host=")
+    (tmp_path / "pg").symlink_to(folder)
+    with RunningFront(f"{url}?host={tmp_path}/pg&application_name=cut-off", tmp_path / "front") as front:
+        before = discovered(front)
+        assert [group["labels"]["shard"] for group in before] == ["1", "2"]
+        (tmp_path / "pg").unlink()
+        with cluster.province.database.connect() as connection:
+            connection.execute(
+                sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut-off'")
+            )
+        wait_until(lambda: "the database cannot be read" in front.log.read_text())
+        assert discovered(front) == before
 
 
 def test_roles_and_regions_hold_as_in_one_engine(cluster: Cluster) -> None:

@@ -28,6 +28,7 @@ from tests.support.waiting import wait_until
 
 PASSWORD, OTHER = "p" * 40, "q" * 40
 BEARER = f"Bearer {PASSWORD}"
+TARGETS = '[{"targets": ["10.7.0.2:34567"], "labels": {"shard": "1"}}]'
 
 
 class Guarded:
@@ -44,7 +45,7 @@ class Guarded:
         tls = TlsFiles("serve.metrics_tls", str(self.pem), str(folder / "key.pem"))
         self._server = StatusServer(
             Metrics("x").wsgi_app(), lambda: self.reasons, password=MetricsPassword(str(self.file)), tls=tls,
-            refused=lambda *what: self.told.append(what), expires=self.expires.append,
+            refused=lambda *what: self.told.append(what), expires=self.expires.append, targets=lambda: TARGETS,
         )  # fmt: skip
         self.address = self._server.start("127.0.0.1:0")
 
@@ -107,6 +108,15 @@ def test_who_does_not_gets_nothing_and_is_told_of(guarded: Guarded, authorizatio
     assert (status, "patrol_" in text) == (401, False)
     assert headers["www-authenticate"].startswith("Basic ")
     assert guarded.told == [(reason, "127.0.0.1")]
+
+
+def test_who_does_not_know_the_password_does_not_learn_where_shards_are(guarded: Guarded) -> None:
+    status, text, headers = guarded.ask("/sd", BEARER)
+    assert (status, text, headers["content-type"]) == (200, TARGETS, "application/json")
+    for authorization, reason in (("", "password_missing"), (f"Bearer {OTHER}", "password_wrong")):
+        status, text, _ = guarded.ask("/sd", authorization)
+        assert (status, "10.7" in text) == (401, False)
+        assert guarded.told.pop() == (reason, "127.0.0.1")
 
 
 def test_probes_need_no_password_but_reasons_do(guarded: Guarded) -> None:

@@ -89,7 +89,7 @@ def test_head_answers_as_get_does_without_the_body(listener: Listener, path: str
     assert int(headers["content-length"]) >= 3
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "/metricsx", "/favicon.ico", "/healthz/x"])
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/metricsx", "/favicon.ico", "/healthz/x", "/sd"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_there_is_nothing_else(listener: Listener, path: str, method: str) -> None:
     assert listener.ask(path, method)[0] == 404

@@ -5,7 +5,7 @@ from sqlalchemy.engine import Connection
 
 
 def undo_shards(connection: Connection) -> None:
-    """Make the tables as they were before revisions 0012 and 0013."""
+    """Make the tables as they were before revisions 0012 to 0014."""
     for table in ("archived", "shards", "shard_counties", "camera_changes"):
         connection.execute(sa.text(f"DROP TABLE {table}"))
     for table in ("outbox", "deliveries"):

@@ -31,6 +31,21 @@ def test_gateways_push_to_a_port_of_the_shard(listen: str, made: str) -> None:
     assert shard_settings(loads(f"[intake]\nlisten = '{listen}'\n"), 1).intake.listen == made
 
 
+@pytest.mark.parametrize(
+    ("listen", "own", "made"),
+    [
+        ("127.0.0.1:7703", "10.7.0.1", "127.0.0.1:0"),
+        ("10.7.0.9:7703", "10.7.0.1", "10.7.0.9:0"),
+        ("0.0.0.0:7703", "10.7.0.1", "10.7.0.1:0"),
+        ("[::]:7703", "fd00::1", "[fd00::1]:0"),
+        ("", "10.7.0.1", ""),
+    ],
+)
+def test_the_address_of_a_shard_is_one_at_which_others_reach_it(listen: str, own: str, made: str) -> None:
+    text = f"[serve]\nmetrics_listen = '{listen}'\nmetrics_public = true\n[cluster]\nlisten = '{own}'\n"
+    assert shard_settings(loads(text), 1).serve.metrics_listen == made
+
+
 def test_what_the_file_says_of_workers_holds() -> None:
     settings = shard_settings(loads(TEXT + "[worker]\ncount = 3\nspare = true\n"), 1)
     assert (settings.worker.count, settings.worker.spare) == (3, True)

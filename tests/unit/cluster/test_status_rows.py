@@ -4,9 +4,9 @@ from engine.cluster.status_rows import node_rows, shard_rows
 from engine.storage.db.shards.leases import ShardRow
 
 ROWS = (
-    ShardRow(1, 3, "owner", "a", "10.0.0.1:7000", 8.04, ("130102", "130104")),
-    ShardRow(2, 1, "", "b", "", -100.0, ("130203",)),
-    ShardRow(3, 0, "", "", "", -1e9, ()),
+    ShardRow(1, 3, "owner", "a", "10.0.0.1:7000", "10.0.0.1:7001", 8.04, ("130102", "130104")),
+    ShardRow(2, 1, "", "b", "", "", -100.0, ("130203",)),
+    ShardRow(3, 0, "", "", "", "", -1e9, ()),
 )
 CAMERAS = {"130102": 5, "130104": 2, "130203": 4}
 STATE = {

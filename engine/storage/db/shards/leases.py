@@ -24,6 +24,8 @@ _LOCK_TIMEOUT_MS = 2000
 """A row may be held by a transaction of the owner for so long; whoever asks tries again later."""
 _FLOOR = floor_after(verdict_log.c.seq, finding_events.c.seq, camera_changes.c.seq)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_NOWHERE = {"address": "", "metrics_address": ""}
+"""What a row has while no engine answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ShardRow:
-    """A shard as the database has it. `expires_in_s`: of the lease; negative once it has ended."""
+    """A shard as the database has it. `address`, `metrics_address`: where its engine answers gRPC and
+    scrapes; empty if it does not. `expires_in_s`: of the lease; negative once it has ended."""
 
     shard_no: int
     epoch: int
     owner: str
     node: str
     address: str
+    metrics_address: str
     expires_in_s: float
     counties: tuple[str, ...]
 
@@ -78,7 +82,7 @@ class Leases:
             sa.update(shards)
             .where(shards.c.shard_no == shard_no, free)
             .values(
-                epoch=shards.c.epoch + 1, owner=owner, node=node, address="", expires_at=_end(ttl_s), floor_us=_FLOOR
+                epoch=shards.c.epoch + 1, owner=owner, node=node, expires_at=_end(ttl_s), floor_us=_FLOOR, **_NOWHERE
             )
             .returning(shards.c.epoch)
         )
@@ -86,21 +90,23 @@ class Leases:
             epoch = connection.scalar(taken)
         return None if epoch is None else Lease(shard_no, owner, epoch)
 
-    def renew(self, lease: Lease, ttl_s: float, address: str = "") -> bool:
+    def renew(self, lease: Lease, ttl_s: float, address: str = "", metrics_address: str = "") -> bool:
         """Extend a lease to `ttl_s` from now, and raise the floor of its shard; return whether it was still this
-        process's. `address`: where the owner answers gRPC, once it does.
+        process's. `address`, `metrics_address`: where the owner answers gRPC and scrapes, once it does.
 
         It waits for the transactions of the shard that are under way: none of them commits below the new floor.
         """
         held = sa.select(shards.c.shard_no).where(*_same(lease)).with_for_update()
         change = sa.update(shards).where(*_same(lease))
-        change = change.values(expires_at=_end(ttl_s), address=address, floor_us=_FLOOR)
+        change = change.values(
+            expires_at=_end(ttl_s), address=address, metrics_address=metrics_address, floor_us=_FLOOR
+        )
         with self._transaction() as connection:
             return connection.scalar(held) is not None and connection.execute(change).rowcount == 1
 
     def release(self, lease: Lease) -> bool:
         """Give a lease back, so that another process need not wait for its end; return whether it was still held."""
-        change = sa.update(shards).where(*_same(lease)).values(owner="", address="", expires_at=_NEVER)
+        change = sa.update(shards).where(*_same(lease)).values(owner="", expires_at=_NEVER, **_NOWHERE)
         with self._transaction() as connection:
             return connection.execute(change).rowcount == 1
 
@@ -113,7 +119,7 @@ class Leases:
         with self._engine.connect() as connection:
             late = connection.scalars(sa.select(shards.c.shard_no).where(ended)).all()
         if late:
-            closed = {"epoch": shards.c.epoch + 1, "owner": "", "address": ""}
+            closed = {"epoch": shards.c.epoch + 1, "owner": ""} | _NOWHERE
             with self._transaction() as connection:
                 connection.execute(sa.update(shards).where(ended).values(closed))
         with self._engine.connect() as connection:
@@ -129,7 +135,7 @@ class Leases:
                 counties.setdefault(shard_no, []).append(county)
             return tuple(
                 ShardRow(
-                    row.shard_no, row.epoch, row.owner, row.node, row.address, row.left_s,
+                    row.shard_no, row.epoch, row.owner, row.node, row.address, row.metrics_address, row.left_s,
                     tuple(counties.get(row.shard_no, ())),
                 )
                 for row in connection.execute(rows)
@@ -146,7 +152,8 @@ class Leases:
             _require_free(connection, shard_of)
             fresh = [
                 {"shard_no": number, "epoch": 0, "expires_at": _NEVER, "floor_us": 0}
-                | dict.fromkeys(("owner", "node", "address"), "")
+                | dict.fromkeys(("owner", "node"), "")
+                | _NOWHERE
                 for number in sorted(set(shard_of.values()) - known)
             ]
             if fresh:

@@ -14,9 +14,11 @@ shards = sa.Table(
     sa.Column("address", sa.String(200), nullable=False),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("floor_us", sa.BigInteger, nullable=False),
+    sa.Column("metrics_address", sa.String(200), nullable=False, server_default=sa.text("''")),
 )
 """`epoch`: counts the owners. `floor_us`: the shard commits no sequence number below it any more. `owner`: names one
-process; empty if nobody holds the lease. `address`: where it answers gRPC. `expires_at`: by the database's clock."""
+process; empty if nobody holds the lease. `address`, `metrics_address`: where it answers gRPC and scrapes.
+`expires_at`: by the database's clock."""
 
 shard_counties = sa.Table(
     "shard_counties",
