@@ -1,0 +1,345 @@
+"""Measures what several shards on one machine cost, what a front adds to a call, and how long a lost machine is missed.
+
+    python -m bench.cluster [--rounds 5] [--seconds 4] [--kills 20] [--data ../shared/data/camera] [--json] [--record]
+
+Needs PostgreSQL's programs, and Ray for the kills (0: leaves them out).
+
+`shards`: checks a second of 1, 2 and 4 shards on all cores, keyframes pushed as fast as they are taken, and `ratio` to
+one engine alone; the sides take turns, and all are medians. `get_camera_ms`, `page_ms`: p50 and p99 of GetCamera and of
+a page of cameras, at the engine itself and through a front, one call after the other in turns. `failover_s`: from the
+moment in which all processes of a machine are killed to the first verdict on one of its cameras, by another machine.
+`idle_shard_mb`: memory of the processes of a shard without work (PSS: what they share counts once), and `idle_node_mb`
+that of Ray's on a machine without shards.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from bench.end_to_end import HEADLINE, load
+from bench.history import append
+from bench.pushing import child
+from engine.client import PatrolClient
+from engine.config import Settings
+from engine.config.feed import FeedSettings
+from engine.config.intake import IntakeSettings
+from engine.config.schema import LogSettings, RecordSettings, WorkerSettings
+from engine.config.serve import ServeSettings
+from engine.config.web import WebSettings
+from engine.feed import wire
+from engine.model.camera import Camera
+from engine.model.keyframe import Keyframe
+from engine.model.registry import CameraQuery
+from engine.model.shard import ShardTask
+from engine.model.visit import FeedKind
+from engine.runtime.transport import Transport
+from engine.storage.db.database import connect, parse_url
+from engine.storage.db.shards.leases import Leases
+from engine.storage.db.store import Store
+from engine.supervisor.app import Supervisor
+from tests.support import postgres
+from tests.support.cluster.province import Province, RunningFront
+from tests.support.cluster.ray_cluster import LEASE_S, RayCluster, descendants
+from tests.support.cluster.shard_engine import ShardEngine
+from tests.support.waiting import wait_until
+
+SHARDS = (1, 2, 4)
+CORES = 2
+CAMERAS = 64
+"""Of all shards together."""
+RATIO_MIN = 0.90
+SLOWER_MAX = 2.0
+_CALLS = 300
+_PAGE = 50
+_LEASE_S = 30.0
+_START_S = 120.0
+_SETTLE_S = 5.0
+_COUNTIES = tuple(f"13010{number}" for number in range(1, 1 + max(SHARDS)))
+_RAY_SECTIONS = """
+[worker]
+count = 1
+spare = false
+[feed]
+deadline_s = 3
+connect_timeout_s = 1.0
+demuxers = 0
+[scheduler]
+order_timeout_s = 6
+key_period_s = 1
+ordinary_period_s = 1
+suspicious_period_s = 1
+backoff_stream_first_s = 1
+backoff_connect_first_s = 1
+backoff_lasting_first_s = 1
+backoff_max_s = 1
+outage_cameras_min = 1000
+"""
+
+
+def main() -> None:
+    """Run the benchmark and print its result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/camera"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="duration of each side of a round")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of indented ones")
+    parser.add_argument("--record", action="store_true", help="append the result to bench/history.jsonl")
+    options = parser.parse_args()
+    if reason := postgres.missing():
+        raise SystemExit(reason)
+    frames = load(options.data)[HEADLINE]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-bench-")))
+        server = stack.enter_context(postgres.server())
+        result = {
+            **_capacity(server, folder, frames, options.rounds, options.seconds),
+            **(_failover(server, folder, options.kills) if options.kills else {}),
+        }
+    result["missed"] = _missed(result)
+    if options.record:
+        append({"bench": "cluster", **result})
+    print(json.dumps(result, indent=None if options.json else 2))
+
+
+def _missed(result: Mapping[str, Any]) -> dict[str, Any]:
+    missed = {f"{row['shards']} shards": row["ratio"] for row in result["shards"] if row["ratio"] < RATIO_MIN}
+    for name in ("get_camera_ms", "page_ms"):
+        direct, front = result[name]["direct_p99"], result[name]["front_p99"]
+        if front > SLOWER_MAX * direct:
+            missed[name] = round(front / direct, 2)
+    return missed
+
+
+class _Side:
+    """One or more engines that share the work, and a gateway that pushes to all of them."""
+
+    def __init__(self, engines: Sequence[Mapping[str, str]], frames: Sequence[Keyframe], stack: ExitStack) -> None:
+        self._clients = [stack.enter_context(PatrolClient(engine["grpc"])) for engine in engines]
+        cameras = _cameras(len(engines))
+        intakes = [engine["intake"] for engine in engines]
+        self._pipe = stack.enter_context(child(_gateway, list(frames), intakes, cameras))
+        self._pipe.recv()
+        self.rates: list[float] = []
+
+    def run(self, seconds: float) -> None:
+        """Push for so long, and note the checks a second."""
+        self._pipe.send(True)
+        time.sleep(0.5)
+        before, began_s = self._checks(), time.monotonic()
+        time.sleep(seconds)
+        self.rates.append((self._checks() - before) / (time.monotonic() - began_s))
+        self._pipe.send(False)
+        while any(_machine(client).frames_waiting for client in self._clients):
+            time.sleep(0.05)
+        time.sleep(0.5)
+
+    def _checks(self) -> int:
+        return sum(_machine(client).checks_total for client in self._clients)
+
+
+def _machine(client: PatrolClient) -> Any:
+    return client.status().machine
+
+
+def _gateway(
+    frames: list[Keyframe], intakes: list[str], cameras: list[list[str]], pipe: "Connection[Any, Any]"
+) -> None:
+    """Push to all intakes as fast as they take it, while told to."""
+    transport = Transport()
+    channels = [transport.connect_push(intake, queue_messages_max=4) for intake in intakes]
+    pipe.send("ready")
+    sent, on = [0] * len(channels), False
+    while True:
+        try:
+            while pipe.poll(0 if on else None):
+                on = pipe.recv()
+        except EOFError:
+            return
+        is_full = True
+        for side, channel in enumerate(channels):
+            own, turn = cameras[side], sent[side]
+            frame = frames[turn % len(frames)]
+            camera = own[turn % len(own)]
+            keyframe = Keyframe(camera, 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY)
+            if channel.send(wire.pack_keyframe(keyframe)):
+                sent[side] += 1
+                is_full = False
+        if is_full:
+            time.sleep(0.002)
+
+
+def _capacity(
+    server: postgres.PostgresServer, folder: Path, frames: Sequence[Keyframe], rounds: int, seconds: float
+) -> dict[str, Any]:
+    with ExitStack() as stack:
+        alone = stack.enter_context(Supervisor(_settings(server.database(), folder / "alone", CORES)))
+        with PatrolClient(alone.addresses["grpc"]) as client:
+            client.import_cameras(_registry(1))
+        sides = {0: _Side([alone.addresses], frames, stack)}
+        idle_mb = 0.0
+        for number in SHARDS:
+            url = server.database()
+            engines = _shards(url, folder / f"of-{number}", number, stack)
+            addresses = [engine.addresses() for engine in engines]
+            if number == 2:
+                time.sleep(_SETTLE_S)
+                idle_mb = _pss_mb(engines[0].pids())
+                direct, front = addresses[0]["grpc"], stack.enter_context(RunningFront(url, folder / "front"))
+            sides[number] = _Side(addresses, frames, stack)
+        for side in sides.values():
+            side.run(seconds)  # every process has seen its first keyframes
+            side.rates.clear()
+        for _ in range(rounds):
+            for side in sides.values():
+                side.run(seconds)
+        calls = _calls(direct, front.addresses["grpc"])
+    base = sides[0].rates
+    shards = [
+        {
+            "shards": number,
+            "checks_per_s": round(statistics.median(sides[number].rates), 1),
+            "ratio": round(
+                statistics.median(mine / one for mine, one in zip(sides[number].rates, base, strict=True)), 3
+            ),
+        }
+        for number in SHARDS
+    ]
+    return {
+        "rounds": rounds,
+        "seconds": seconds,
+        "alone_per_s": round(statistics.median(base), 1),
+        "shards": shards,
+        **calls,
+        "idle_shard_mb": round(idle_mb),
+    }
+
+
+def _calls(direct: str, front: str) -> dict[str, Any]:
+    """Return how long calls take at the engine and through the front."""
+    query = CameraQuery(page_size=_PAGE, region_prefix=_COUNTIES[0])
+    calls: dict[str, Callable[[PatrolClient], object]] = {
+        "get_camera_ms": lambda client: client.camera(_cameras(2)[0][0]),
+        "page_ms": lambda client: client.page(query),
+    }
+    taken: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with PatrolClient(direct) as there, PatrolClient(front) as through:
+        for name, call in calls.items():
+            for _ in range(_CALLS):
+                for side, client in (("direct", there), ("front", through)):
+                    began_s = time.perf_counter()
+                    call(client)
+                    taken[name][side].append(1e3 * (time.perf_counter() - began_s))
+    return {
+        name: {
+            f"{side}_p{share}": round(statistics.quantiles(times, n=100, method="inclusive")[share - 1], 2)
+            for side, times in sides.items()
+            for share in (50, 99)
+        }
+        for name, sides in taken.items()
+    }
+
+
+def _failover(server: postgres.PostgresServer, folder: Path, kills: int) -> dict[str, Any]:
+    """Kill the second machine again and again; it joins anew each time."""
+    times: list[float] = []
+    with ExitStack() as stack:
+        province = Province(server.database(), folder / "province", stack)
+        (folder / "ray").mkdir()
+        cluster = RayCluster(province.url, province.leases, folder / "ray", stack, _RAY_SECTIONS)
+        stack.callback(cluster.forget)
+        cluster.start("node-1", "up")
+        wait_until(lambda: len(cluster.node_of()) == 2, _START_S)
+        node_mb = 0.0
+        for number in range(kills):
+            cluster.start("node-2", "join", f"127.0.0.2:{cluster.port}")
+            if number == 0:
+                node_mb = _pss_mb(descendants(cluster.processes["node-2"].pid))
+            wait_until(lambda: "node-2" in cluster.node_of().values(), _START_S)
+            shard = next(number for number, node in cluster.node_of().items() if node == "node-2")
+            county = {1: "130102", 2: "130203"}[shard]
+            province.goes_on(county)
+            at_ns = time.time_ns()
+            cluster.kill("node-2")
+            wait_until(lambda county=county, at_ns=at_ns: _is_visited(province, county, at_ns), _START_S)
+            times.append((time.time_ns() - at_ns) / 1e9)
+    return {
+        "kills": kills,
+        "lease_s": LEASE_S,
+        "failover_s_p50": round(statistics.median(times), 1),
+        "failover_s_p99": round(max(times), 1),
+        "idle_node_mb": round(node_mb),
+    }
+
+
+def _is_visited(province: Province, county: str, at_ns: int) -> bool:
+    import sqlalchemy as sa
+
+    query = sa.text("SELECT 1 FROM latest JOIN cameras USING (camera_id) WHERE region = :county AND at_wall_ns > :at")
+    with province.database.connect() as connection:
+        return connection.scalar(query, {"county": county, "at": at_ns}) is not None
+
+
+def _shards(url: str, folder: Path, number: int, stack: ExitStack) -> list[ShardEngine]:
+    store = Store.open(url)
+    store.registry.upsert(_registry(number))
+    store.close()
+    database = connect(parse_url(url))
+    Leases(database).assign({county: shard for shard, county in enumerate(_COUNTIES[:number], 1)})
+    database.dispose()
+    workers = max(1, CORES // number)
+    return [
+        stack.enter_context(
+            ShardEngine(
+                _settings(url, folder / str(shard), workers), ShardTask(shard, "bench", _LEASE_S), folder / str(shard)
+            )
+        )
+        for shard in range(1, number + 1)
+    ]
+
+
+def _cameras(shards: int) -> list[list[str]]:
+    """Return the cameras of each shard."""
+    return [[f"{HEADLINE}_{shard}_{number}" for number in range(CAMERAS // shards)] for shard in range(shards)]
+
+
+def _registry(shards: int) -> list[Camera]:
+    return [
+        Camera(camera, "", push=True, region=county)
+        for county, cameras in zip(_COUNTIES, _cameras(shards), strict=False)
+        for camera in cameras
+    ]
+
+
+def _settings(url: str, folder: Path, workers: int) -> Settings:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Settings(
+        feed=FeedSettings(demuxers=0),
+        intake=IntakeSettings(listen="tcp://127.0.0.1:0"),
+        worker=WorkerSettings(count=workers, spare=False),
+        record=RecordSettings(url=url, evidence_dir=f"{folder}/evidence", quarantine_dir=f"{folder}/quarantine"),
+        serve=ServeSettings(grpc_listen="127.0.0.1:0", metrics_listen="", address_calls_per_s_max=0),
+        web=WebSettings(enabled=False),
+        log=LogSettings(level="error"),
+    )
+
+
+def _pss_mb(pids: Sequence[int]) -> float:
+    """Return the memory of processes; what they share is divided among them."""
+    total_kb = 0
+    for pid in pids:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        total_kb += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total_kb / 1024
+
+
+if __name__ == "__main__":
+    main()
