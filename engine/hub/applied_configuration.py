@@ -4,7 +4,11 @@ Keys that only the file may change, and those that need a restart, are the file'
 whenever each of them was started.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from engine.config import loads
+from engine.config.calendar import Calendar
 from engine.config.diff import diff, revision
 from engine.config.schema import Settings
 from engine.errors import ConfigError, StoreError
@@ -18,14 +22,18 @@ _REMEDY = "apply one that can be used to all shards: `patrol config apply FILE -
 
 
 class StartConfiguration:
-    """What a hub that starts reads of the shards' configuration. `is_used`: the settings in force are made of it."""
+    """What a hub that starts reads of the shards' configuration. `tell_supervisor`: as of Configuration. `is_used`: the
+    settings in force are made of it."""
 
-    def __init__(self, stored: AppliedConfigurations) -> None:
+    def __init__(
+        self, stored: AppliedConfigurations, tell_supervisor: Callable[[dict[str, Any], dict[str, Any]], None]
+    ) -> None:
         self._stored = stored
+        self._tell_supervisor = tell_supervisor
         self._read: AppliedConfiguration | None = None
         self.is_used = False
 
-    def over(self, settings: Settings) -> Settings:
+    def over(self, settings: Settings, calendar: Calendar) -> Settings:
         """Return the settings of the file with what was applied last over them. What cannot be used is logged, and the
         file's settings stand. Raises StoreError."""
         self._read = self._stored.last()
@@ -39,6 +47,7 @@ class StartConfiguration:
         self.is_used = True
         changes = [f"{change.key}: {change.old} -> {change.new}" for change in diff(settings, merged)]
         if changes:
+            self._tell_supervisor(merged.model_dump(mode="json"), calendar.model_dump(mode="json"))
             log.report(CONFIGURATION_CHANGED, source=APPLIED, revision=revision(merged), changes=changes)
         return merged
 

@@ -180,14 +180,17 @@ def test_of_many_that_are_applied_at_once_the_last_one_is_stored_and_in_force(si
 
 def test_a_hub_that_starts_has_what_was_applied_and_its_file_s_other_keys(site: Site) -> None:
     stored = site.open(site.take(1)).applied_configurations
-    start = StartConfiguration(stored)
-    assert start.over(loads(FILE)) == loads(FILE)
+    said: list[tuple[Any, ...]] = []
+    start = StartConfiguration(stored, lambda *trees: said.append(trees))
+    assert start.over(loads(FILE), Calendar()) == loads(FILE)
     assert [start.is_used] == [False]
     stored.replace(replace(THREE, toml="[judge]\nconfirm_n = 3\n[scheduler]\nseed = 7\n"))
     with capture_logs() as logged:
-        settings = start.over(loads(FILE))
+        settings = start.over(loads(FILE), Calendar())
     assert settings == loads(FILE.replace("confirm_n = 1", "confirm_n = 3"))
     assert start.is_used
+    ((tree, calendar),) = said
+    assert (Settings.model_validate(tree), Calendar.model_validate(calendar)) == (settings, Calendar())
     assert [(line["event"], line["source"], line["changes"]) for line in logged] == [
         ("configuration changed", "applied configuration", ["judge.confirm_n: 1 -> 3"])
     ]
@@ -204,10 +207,12 @@ def test_a_hub_that_starts_has_what_was_applied_and_its_file_s_other_keys(site: 
 def test_what_cannot_be_used_is_logged_with_the_remedy_and_the_file_stands(site: Site, text: str, what: str) -> None:
     stored = site.open(site.take(1)).applied_configurations
     stored.replace(replace(THREE, toml=text))
-    start = StartConfiguration(stored)
+    said: list[tuple[Any, ...]] = []
+    start = StartConfiguration(stored, lambda *trees: said.append(trees))
     with capture_logs() as logged:
-        assert start.over(loads(FILE)) == loads(FILE)
+        assert start.over(loads(FILE), Calendar()) == loads(FILE)
     assert not start.is_used
+    assert not said
     (line,) = logged
     assert line["log_level"] == "error"
     assert line["event"] == "the applied configuration cannot be used here, the machine's file stands"
@@ -217,8 +222,8 @@ def test_what_cannot_be_used_is_logged_with_the_remedy_and_the_file_stands(site:
 
 def test_what_is_applied_while_a_hub_starts_is_in_force_when_visits_begin(site: Site) -> None:
     stored = site.open(site.take(1)).applied_configurations
-    start, hub = StartConfiguration(stored), Hub(stored)
-    start.over(hub.configuration.settings)
+    start, hub = StartConfiguration(stored, lambda *trees: None), Hub(stored)
+    start.over(hub.configuration.settings, Calendar())
     start.catch_up(hub.configuration)
     assert not hub.taken
     stored.replace(THREE)

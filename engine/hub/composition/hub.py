@@ -100,8 +100,9 @@ def compose(
     sockets, keys, intake_address = open_sockets(settings, run_dir, control, connections, stack)
     lease = None if shard is None else take_lease(settings, shard, control, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again, lease=lease)
-    start = None if lease is None else StartConfiguration(storage.store.applied_configurations)
-    settings = settings if start is None else _applied(start, settings, calendar, control)
+    report = partial(control.send, RELOADED)
+    start = None if lease is None else StartConfiguration(storage.store.applied_configurations, report)
+    settings = settings if start is None else start.over(settings, calendar)
     place = 0 if lease is None else storage.store.changes.place()  # before the registry is read: nothing is missed
     memory = load_memory(storage.store, settings.ledger)
     calls = ThreadCalls()
@@ -117,7 +118,6 @@ def compose(
     gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests)
-    report = partial(control.send, RELOADED)
     is_lasting = start is not None and start.is_used
     configuration = Configuration(
         settings, calendar, visits.warnings, apply, metrics.reloaded, report, is_lasting=is_lasting
@@ -148,14 +148,6 @@ def compose(
         stack.callback(follower.close)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
-
-
-def _applied(start: StartConfiguration, settings: Settings, calendar: Calendar, control: Control) -> Settings:
-    """Return the settings with what was applied last to all shards, and have the supervisor tell the feeders."""
-    merged = start.over(settings)
-    if merged != settings:
-        control.send(RELOADED, merged.model_dump(mode="json"), calendar.model_dump(mode="json"))
-    return merged
 
 
 def _tell_ready(control: Control, lease: ShardLease | None, **addresses: str) -> None:

@@ -1,5 +1,6 @@
 """A front over two shards answers as one engine would: every call of the client, while shards come, move and go."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import sqlalchemy as sa
 
 from engine.client import CallError, PatrolClient
 from engine.model.access import AuditQuery, Role, TokenOrder
@@ -20,12 +22,20 @@ from engine.model.registry import CameraQuery, RegionLevel
 from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
 from engine.serve.forwarding.routes import AT_FRONT
+from engine.storage.db.database import write_transaction
+from engine.storage.db.shards.applied_configurations import AppliedConfiguration, AppliedConfigurations
+from engine.storage.db.shards.tables import applied_configuration
 from tests.support.cluster.province import HERE, THERE, Province, RunningFront
+from tests.support.cluster.shard_engine import ShardEngine
 from tests.support.live_engine import REFUSING_CAMERAS
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
+FULL_DISK = """
+CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = 'disk_full'; END $$
+"""
 IDS = sorted(f"c{n}" for n in range(REFUSING_CAMERAS))
 IDS_OF = {HERE: [name for name in IDS if int(name[1:]) % 2 == 0], THERE: [name for name in IDS if int(name[1:]) % 2]}
 
@@ -35,6 +45,7 @@ class Cluster:
     """Two engines, a front over them, a client of the front, and of each engine."""
 
     province: Province
+    engines: dict[int, ShardEngine]
     engines_at: dict[int, str]
     front: RunningFront
     client: PatrolClient
@@ -52,7 +63,9 @@ def cluster(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
         front = province.front()
         client = stack.enter_context(PatrolClient(front.addresses["grpc"]))
         wait_until(lambda: all(camera.latest for camera in client.cameras()), 60)
-        yield Cluster(province, engines_at, front, client, direct)
+        yield Cluster(province, engines, engines_at, front, client, direct)
+        for client in direct.values():  # those of engines that were started anew too
+            client.close()
 
 
 def test_reads_are_those_of_the_whole_province(cluster: Cluster) -> None:
@@ -232,9 +245,29 @@ def test_a_configuration_is_applied_to_all_shards_or_to_none(cluster: Cluster) -
         client.apply_config(before.toml, expected_revision=before.revision)
     assert caught.value.status == "ABORTED"
     assert confirm_n(cluster) == {"3"}
-    # One shard has another configuration, as one that was started anew.
+    # One shard has another configuration, as when it was applied there alone.
     cluster.direct[2].apply_config(before.toml)
     client.apply_config(before.toml)
+    assert confirm_n(cluster) == {"2"}
+
+
+@pytest.mark.parametrize("refused", ["true", "NEW.toml = OLD.toml"], ids=["by the first", "by the second"])
+def test_what_a_shard_cannot_store_is_in_force_and_stored_nowhere(cluster: Cluster, refused: str) -> None:
+    client, database = cluster.client, cluster.province.database
+    client.apply_config(f"{client.config().toml}\n[judge]\nconfirm_n = 3\n")
+    before = applied(cluster)
+    with write_transaction(database) as connection:
+        connection.execute(sa.text(FULL_DISK))
+        trigger = "CREATE TRIGGER full_disk BEFORE UPDATE ON applied_configuration FOR EACH ROW"
+        connection.execute(sa.text(f"{trigger} WHEN ({refused}) EXECUTE FUNCTION full_disk()"))
+    try:
+        with pytest.raises(CallError, match="the disk is full"):
+            client.apply_config(before.toml.replace("confirm_n = 3", "confirm_n = 1"))
+        assert (confirm_n(cluster), applied(cluster).toml) == ({"3"}, before.toml)
+    finally:
+        with write_transaction(database) as connection:
+            connection.execute(sa.text("DROP TRIGGER full_disk ON applied_configuration"))
+    client.apply_config(before.toml.replace("[judge]\nconfirm_n = 3", ""))
     assert confirm_n(cluster) == {"2"}
 
 
@@ -277,6 +310,48 @@ def test_what_the_front_answers_itself_it_can_answer(cluster: Cluster, method: s
             answer = error.code()
     known = ("OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION")
     assert answer.name in known, (method, answer)
+
+
+def test_an_engine_that_starts_has_what_was_applied_last(cluster: Cluster) -> None:
+    cluster.client.apply_config(f"{cluster.client.config().toml}\n[judge]\nconfirm_n = 3\n")
+    stored = applied(cluster)
+    assert (stored.who, "confirm_n = 3" in stored.toml) == ("local", True)
+    start_anew(cluster, 2)
+    assert confirm_n(cluster) == {"3"}
+    assert cluster.direct[2].config().toml == cluster.direct[1].config().toml == stored.toml
+    # One that a newer version wrote: it is not used, and said so; the engine runs with its file.
+    text = stored.toml.replace("[judge]", "[judge]\nconfirm_all = true")
+    with write_transaction(cluster.province.database) as connection:
+        connection.execute(sa.update(applied_configuration).values(toml=text))
+    log = start_anew(cluster, 1).log.read_text()
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line["event"].startswith("the applied configuration cannot be used here")]
+    assert line["level"] == "error"
+    assert "applied configuration: judge.confirm_all: unknown key" in line["detail"]
+    assert [setting.value for setting in cluster.direct[1].config().settings if setting.key == "judge.confirm_n"] == [
+        "2"
+    ]
+    # The file's content, applied over the front, is what all have again.
+    cluster.client.apply_config(cluster.direct[1].config().toml)
+    assert confirm_n(cluster) == {"2"}
+    assert "confirm" not in applied(cluster).toml
+
+
+def applied(cluster: Cluster) -> AppliedConfiguration:
+    """What is stored."""
+    stored = AppliedConfigurations(cluster.province.database).last()
+    assert stored is not None
+    return stored
+
+
+def start_anew(cluster: Cluster, shard_no: int) -> ShardEngine:
+    """End the engine of a shard, and start another on another node."""
+    cluster.engines[shard_no].stop()
+    engine = cluster.engines[shard_no] = cluster.province.start(shard_no, "node-3")
+    cluster.engines_at[shard_no] = engine.addresses()["grpc"]
+    cluster.direct[shard_no].close()
+    cluster.direct[shard_no] = PatrolClient(cluster.engines_at[shard_no])
+    return engine
 
 
 def test_roles_and_regions_hold_as_in_one_engine(cluster: Cluster) -> None:
