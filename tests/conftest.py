@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.runtime import log
+from engine.runtime.log_burst import BurstLimit
 from tests.support import postgres
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -34,3 +36,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/new/patrol.db"
     url: str = request.getfixturevalue("postgres_server").database()
     return url
+
+
+@pytest.fixture
+def all_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of the log is left out because tests before had many of its kind within this second."""
+    monkeypatch.setattr(log, "_burst", BurstLimit(log.LINES_MAX))

@@ -32,3 +32,15 @@ def over_api(in_force: Settings, wanted: Settings, name: str) -> Settings:
     if refused:
         raise ConfigError("\n".join(refused))
     return wanted.model_copy(update=tables)
+
+
+def from_file(in_force: Settings, wanted: Settings) -> Settings:
+    """Return `in_force` with every file-only key as it is in `wanted`: what a file changes where an applied
+    configuration has the other keys."""
+    tables: dict[str, Section] = {}
+    for row in rows(in_force):
+        if row.file_only:
+            value = getattr(getattr(wanted, row.section), row.key)
+            table: Section = tables.get(row.section, getattr(in_force, row.section))
+            tables[row.section] = table.model_copy(update={row.key: value})
+    return in_force.model_copy(update=tables)

@@ -95,7 +95,8 @@ class Port(Reads):
         self._digests = digests
         self._stories = stories
         self._cameras = cameras
-        self._configurations = ConfigurationService(state.configuration, state.calls, state.registry.cameras)
+        stored = storage.store.applied_configurations if storage.store.is_shard else None
+        self._configurations = ConfigurationService(state.configuration, state.calls, state.registry.cameras, stored)
         self._started_wall_ns = wall_ns()
 
     async def import_cameras(

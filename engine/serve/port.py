@@ -168,10 +168,11 @@ class ConfigurationPort(Protocol):
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the problems of a TOML configuration, which make it unusable, and its warnings."""
 
-    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
-        """Apply a TOML configuration; with `dry_run` report only what it would change.
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool, who: str) -> ConfigReport:
+        """Apply a TOML configuration on behalf of `who`; with `dry_run` report only what it would change.
 
-        Raises ConfigError if it is not usable, ConflictError if the revision in force is not `expected_revision`.
+        Raises ConfigError if it is not usable, ConflictError if the revision in force is not `expected_revision`,
+        StoreError if a shard cannot store it; nothing is changed then.
         """
 
     def rehearse_config(self, text: str, hours: int, seed: int) -> AsyncGenerator[RehearsalUpdate, None]:

@@ -133,7 +133,8 @@ def config_apply(
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Apply a file to the running engine, all keys at once. It holds until the engine reads its own file again.
+    """Apply a file to the running engine, all keys at once. It holds until the engine reads its own file again; the
+    engines of shards keep it.
 
     Exit 0: applied, or nothing to change (warnings are printed); 2: refused, with every reason, and nothing changes.
     """
@@ -199,6 +200,10 @@ def _show_report(report: ConfigReport, dry_run: bool) -> None:
         OUT.out(f"dry run: nothing was changed; in force is revision {report.revision}", highlight=False)
     elif report.applied:
         OUT.out(f"applied; in force is revision {report.revision}", highlight=False)
-        OUT.out("the engine's own file is unchanged: the next start or reload reads that one", highlight=False)
+        OUT.out(
+            "the engine's own file is unchanged: the next start or reload reads that one; engines of shards keep what "
+            "was applied",
+            highlight=False,
+        )
     else:
         OUT.out(f"nothing to change while it runs; in force is revision {report.revision}", highlight=False)

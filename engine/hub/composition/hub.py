@@ -12,6 +12,7 @@ from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError
+from engine.hub.applied_configuration import StartConfiguration
 from engine.hub.composition.parts import (
     Ledger,
     load_memory,
@@ -99,6 +100,9 @@ def compose(
     sockets, keys, intake_address = open_sockets(settings, run_dir, control, connections, stack)
     lease = None if shard is None else take_lease(settings, shard, control, stack)
     storage = open_storage(settings, calendar, metrics, stack, create=not again, lease=lease)
+    report = partial(control.send, RELOADED)
+    start = None if lease is None else StartConfiguration(storage.store.applied_configurations, report)
+    settings = settings if start is None else start.over(settings, calendar)
     place = 0 if lease is None else storage.store.changes.place()  # before the registry is read: nothing is missed
     memory = load_memory(storage.store, settings.ledger)
     calls = ThreadCalls()
@@ -114,8 +118,10 @@ def compose(
     gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests)
-    report = partial(control.send, RELOADED)
-    configuration = Configuration(settings, calendar, visits.warnings, apply, metrics.reloaded, report)
+    is_lasting = start is not None and start.is_used
+    configuration = Configuration(
+        settings, calendar, visits.warnings, apply, metrics.reloaded, report, is_lasting=is_lasting
+    )
     readiness = watch_readiness(settings, storage, workers, visits, metrics, stack)
     telemetry = Telemetry(
         pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease
@@ -131,7 +137,7 @@ def compose(
     served = port, storage.store.access, outlets.watch, ledger.watch, metrics
     grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, readiness.unready, refusals, emit_call)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
-    begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration)
+    begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration, start)
     loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
@@ -157,8 +163,11 @@ def _begin(
     readiness: Readiness,
     telemetry: Telemetry,
     configuration: Configuration,
+    start: StartConfiguration | None,
 ) -> None:
     """Serve calls, in the hub's thread: visits begin."""
+    if start is not None:
+        start.catch_up(configuration)
     on_begin()
     grpc.set_ready(True)
     readiness.serving = True

@@ -35,7 +35,7 @@ class ScopedConfiguration(ScopedFindings):
     async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
         """Apply a configuration; needs a token of all regions."""
         self.require_all_regions()
-        return await self._changing.configurations.apply_config(text, expected_revision, dry_run)
+        return await self._changing.configurations.apply_config(text, expected_revision, dry_run, self._actor.name)
 
     def rehearse_config(self, text: str, hours: int, seed: int) -> AsyncGenerator[RehearsalUpdate, None]:
         """Rehearse a configuration against the cameras of all regions; needs a token of all regions."""

@@ -37,6 +37,7 @@ from engine.storage.db.passwords.sealer import Sealer
 from engine.storage.db.pauses import Pauses
 from engine.storage.db.registry import CameraRegistry
 from engine.storage.db.schema import prepare, require_existing, require_no_orphan
+from engine.storage.db.shards.applied_configurations import AppliedConfigurations
 from engine.storage.db.shards.changes import CameraChanges
 from engine.storage.db.shards.fence import FENCED_SESSION, Fence
 from engine.storage.db.shards.leases import Lease
@@ -119,6 +120,7 @@ class Store:
         self.outbox = Outbox(engine, self._sequences.shard_no)
         self.kpis = Kpis(engine, scope)
         self.archive_index = ArchiveIndex(engine)
+        self.applied_configurations = AppliedConfigurations(engine)
         self.maintenance = Maintenance(self._writer_lock, self._interning, self._sequences)
 
     @classmethod
@@ -152,6 +154,11 @@ class Store:
         fence = Fence(lease)
         fence.guard(engine)
         return cls(engine, "", keys, fence, scope_of(engine, lease.shard_no))
+
+    @property
+    def is_shard(self) -> bool:
+        """Whether this is the store of a shard's owner; else of an engine alone, a front or a command."""
+        return self._fence is not None
 
     @property
     def writes_fenced(self) -> int:

@@ -1,17 +1,13 @@
 """A front over two shards answers as one engine would: every call of the client, while shards come, move and go."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-import sqlalchemy as sa
 
 from engine.client import CallError, PatrolClient
 from engine.model.access import AuditQuery, Role, TokenOrder
@@ -23,10 +19,10 @@ from engine.model.registry import CameraQuery, RegionLevel
 from engine.model.schedule import PauseKind, PauseScope
 from engine.model.spot_check import SpotCheckOrder
 from engine.serve.forwarding.routes import AT_FRONT
-from tests.support.cluster.province import HERE, THERE, Province, RunningFront
+from tests.support.cluster.fronted_province import FrontedProvince, fronted_province
+from tests.support.cluster.province import HERE, THERE, RunningFront
 from tests.support.live_engine import REFUSING_CAMERAS
 from tests.support.postgres import PostgresServer
-from tests.support.prometheus import prometheus
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,36 +30,13 @@ IDS = sorted(f"c{n}" for n in range(REFUSING_CAMERAS))
 IDS_OF = {HERE: [name for name in IDS if int(name[1:]) % 2 == 0], THERE: [name for name in IDS if int(name[1:]) % 2]}
 
 
-@dataclass
-class Cluster:
-    """Two engines, a front over them, a client of the front, and of each engine."""
-
-    province: Province
-    engines_at: dict[int, str]
-    metrics_at: dict[int, str]
-    front: RunningFront
-    client: PatrolClient
-    direct: dict[int, PatrolClient]
-
-
 @pytest.fixture(scope="module")
-def cluster(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with ExitStack() as stack:
-        folder = tmp_path_factory.mktemp("cluster")
-        province = Province(postgres_server.database(), folder, stack, lease_s=30)  # no shard is lost here
-        engines = {number: province.start(number, f"node-{number}") for number in (1, 2)}
-        addresses = {number: engine.addresses() for number, engine in engines.items()}
-        engines_at, metrics_at = (
-            {number: each[name] for number, each in addresses.items()} for name in ("grpc", "metrics")
-        )
-        direct = {number: stack.enter_context(PatrolClient(address)) for number, address in engines_at.items()}
-        front = province.front()
-        client = stack.enter_context(PatrolClient(front.addresses["grpc"]))
-        wait_until(lambda: all(camera.latest for camera in client.cameras()), 60)
-        yield Cluster(province, engines_at, metrics_at, front, client, direct)
+def cluster(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontedProvince]:
+    with fronted_province(postgres_server.database(), tmp_path_factory.mktemp("cluster")) as running:
+        yield running
 
 
-def test_reads_are_those_of_the_whole_province(cluster: Cluster) -> None:
+def test_reads_are_those_of_the_whole_province(cluster: FrontedProvince) -> None:
     client = cluster.client
     assert [camera.camera.camera_id for camera in client.cameras()] == IDS
     assert [camera.camera.camera_id for camera in client.cameras(CameraQuery(region_prefix=HERE))] == IDS_OF[HERE]
@@ -86,7 +59,7 @@ def test_reads_are_those_of_the_whole_province(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("method", ["CameraService/GetCamera", "PatrolService/CheckNow", "CameraService/DeleteCamera"])
-def test_bytes_that_are_no_request_are_refused_in_the_same_words(cluster: Cluster, method: str) -> None:
+def test_bytes_that_are_no_request_are_refused_in_the_same_words(cluster: FrontedProvince, method: str) -> None:
     told = []
     for address in (cluster.front.addresses["grpc"], cluster.engines_at[1]):
         channel: Any
@@ -100,7 +73,7 @@ def test_bytes_that_are_no_request_are_refused_in_the_same_words(cluster: Cluste
     assert "not passed on" not in cluster.front.log.read_text()
 
 
-def test_sums_are_those_of_all_shards(cluster: Cluster) -> None:
+def test_sums_are_those_of_all_shards(cluster: FrontedProvince) -> None:
     client = cluster.client
     status = client.status()
     assert status.cameras == 12
@@ -118,7 +91,7 @@ def test_sums_are_those_of_all_shards(cluster: Cluster) -> None:
     assert total.rates[KpiName.CLARITY].registered == 12
 
 
-def test_commands_reach_the_shard_of_their_camera_and_are_noted_once(cluster: Cluster) -> None:
+def test_commands_reach_the_shard_of_their_camera_and_are_noted_once(cluster: FrontedProvince) -> None:
     client = cluster.client
     results = {result.camera_id: result for result in client.check_now([*IDS, "nowhere"], timeout_s=20)}
     assert results.keys() == {*IDS, "nowhere"}
@@ -144,7 +117,7 @@ def test_commands_reach_the_shard_of_their_camera_and_are_noted_once(cluster: Cl
     assert all(entry.peer.startswith("ipv4:127.0.0.1") for entry in entries)
 
 
-def test_cameras_that_are_made_changed_and_removed_are_so_at_once(cluster: Cluster) -> None:
+def test_cameras_that_are_made_changed_and_removed_are_so_at_once(cluster: FrontedProvince) -> None:
     client = cluster.client
     url = client.camera("c0").camera.url
     rows = [Camera("n0", url, region=HERE), Camera("n1", url, region=THERE), Camera("n2", url, region="990000")]
@@ -166,7 +139,7 @@ def test_cameras_that_are_made_changed_and_removed_are_so_at_once(cluster: Clust
     assert client.page(CameraQuery()).total == 12
 
 
-def test_findings_of_all_shards_are_one_ledger(cluster: Cluster) -> None:
+def test_findings_of_all_shards_are_one_ledger(cluster: FrontedProvince) -> None:
     client = cluster.client
     found = wait_until(
         lambda: (all_of_them := list(client.findings.list())) and len(all_of_them) >= 12 and all_of_them, 30
@@ -190,7 +163,7 @@ def test_findings_of_all_shards_are_one_ledger(cluster: Cluster) -> None:
     assert caught.value.status == "NOT_FOUND"
 
 
-def test_a_camera_that_changes_its_county_brings_what_is_known_of_it(cluster: Cluster) -> None:
+def test_a_camera_that_changes_its_county_brings_what_is_known_of_it(cluster: FrontedProvince) -> None:
     client = cluster.client
     before = next(one for one in client.findings.list() if one.subject.camera_id == "c4")
     assert cluster.direct[1].camera("c4").latest is not None
@@ -210,7 +183,7 @@ def test_a_camera_that_changes_its_county_brings_what_is_known_of_it(cluster: Cl
     wait_until(lambda: "c4" in {camera.camera.camera_id for camera in cluster.direct[1].cameras()})
 
 
-def test_a_watch_has_every_verdict_of_all_shards_once_and_in_order(cluster: Cluster) -> None:
+def test_a_watch_has_every_verdict_of_all_shards_once_and_in_order(cluster: FrontedProvince) -> None:
     first = list(islice(cluster.client.watch_batches(), 4))
     token = first[1].resume_token
     verdicts = [verdict for batch in first[2:] for verdict in batch.verdicts]
@@ -228,31 +201,7 @@ def test_a_watch_has_every_verdict_of_all_shards_once_and_in_order(cluster: Clus
     assert seen.keys() == set(IDS)
 
 
-def test_a_configuration_is_applied_to_all_shards_or_to_none(cluster: Cluster) -> None:
-    client = cluster.client
-    before = client.config()
-    report = client.apply_config(f"{before.toml}\n[judge]\nconfirm_n = 3\n")
-    assert report.applied
-    assert confirm_n(cluster) == {"3"}
-    with pytest.raises(CallError, match="did you mean"):
-        client.apply_config("[scheduler]\nkey_perod_s = 3\n")
-    with pytest.raises(CallError) as caught:
-        client.apply_config(before.toml, expected_revision=before.revision)
-    assert caught.value.status == "ABORTED"
-    assert confirm_n(cluster) == {"3"}
-    # One shard has another configuration, as one that was started anew.
-    cluster.direct[2].apply_config(before.toml)
-    client.apply_config(before.toml)
-    assert confirm_n(cluster) == {"2"}
-
-
-def confirm_n(cluster: Cluster) -> set[str]:
-    """What is in force in the shards."""
-    settings = (setting for direct in cluster.direct.values() for setting in direct.config().settings)
-    return {setting.value for setting in settings if setting.key == "judge.confirm_n"}
-
-
-def test_draws_are_made_of_the_whole_province(cluster: Cluster) -> None:
+def test_draws_are_made_of_the_whole_province(cluster: FrontedProvince) -> None:
     client = cluster.client
     url = client.camera("c0").camera.url
     rows = [
@@ -271,7 +220,7 @@ def test_draws_are_made_of_the_whole_province(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("method", sorted(AT_FRONT))
-def test_what_the_front_answers_itself_it_can_answer(cluster: Cluster, method: str) -> None:
+def test_what_the_front_answers_itself_it_can_answer(cluster: FrontedProvince, method: str) -> None:
     """With an empty request: whatever is wrong with that, nothing is missing here."""
     answer = grpc.StatusCode.OK
     channel: Any
@@ -287,45 +236,7 @@ def test_what_the_front_answers_itself_it_can_answer(cluster: Cluster, method: s
     assert answer.name in known, (method, answer)
 
 
-def discovered(front: RunningFront) -> Any:
-    with urllib.request.urlopen(f"http://{front.addresses['metrics']}/sd", timeout=10) as reply:
-        assert reply.headers["Content-Type"] == "application/json"
-        return json.load(reply)
-
-
-def test_prometheus_finds_the_engine_of_each_shard_through_the_front(cluster: Cluster, tmp_path: Path) -> None:
-    wanted = [
-        {"targets": [address], "labels": {"shard": str(number), "node": f"node-{number}"}}
-        for number, address in cluster.metrics_at.items()
-    ]
-    assert discovered(cluster.front) == wanted
-    address = cluster.front.addresses["metrics"]
-    with prometheus(tmp_path, [address], discovery=f"http://{address}/sd") as seen:
-        found = wait_until(lambda: len(up := seen.results("up == 1")) == 3 and up, 60)
-        assert {(one["metric"].get("shard"), one["metric"]["instance"]) for one in found} == {
-            (None, address),
-            *((str(number), at) for number, at in cluster.metrics_at.items()),
-        }
-        cameras = seen.results("sum by (shard) (patrol_cameras{shard!=''})")
-        assert {one["metric"]["shard"]: one["value"][1] for one in cameras} == {"1": "6", "2": "6"}
-
-
-def test_while_the_database_is_away_the_front_tells_what_it_knew_last(cluster: Cluster, tmp_path: Path) -> None:
-    url, _, folder = cluster.province.url.partition("?host=")
-    (tmp_path / "pg").symlink_to(folder)
-    with RunningFront(f"{url}?host={tmp_path}/pg&application_name=cut-off", tmp_path / "front") as front:
-        before = discovered(front)
-        assert [group["labels"]["shard"] for group in before] == ["1", "2"]
-        (tmp_path / "pg").unlink()
-        with cluster.province.database.connect() as connection:
-            connection.execute(
-                sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut-off'")
-            )
-        wait_until(lambda: "the database cannot be read" in front.log.read_text())
-        assert discovered(front) == before
-
-
-def test_roles_and_regions_hold_as_in_one_engine(cluster: Cluster) -> None:
+def test_roles_and_regions_hold_as_in_one_engine(cluster: FrontedProvince) -> None:
     """The last test of this cluster: with the first token it is closed to callers without one."""
     client, address = cluster.client, cluster.front.addresses["grpc"]
     admin = client.access.create_token(TokenOrder("admin", Role.ADMIN))[1]

@@ -39,6 +39,11 @@ class ShardEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.send_all(signal.SIGCONT)
+        self.stop()
+        self._log_file.close()
+
+    def stop(self) -> None:
+        """End it in order: it gives its shard back."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:
@@ -46,7 +51,6 @@ class ShardEngine:
         except subprocess.TimeoutExpired:
             self.send_all(signal.SIGKILL)
             self.process.wait()
-        self._log_file.close()
 
     def addresses(self) -> dict[str, Any]:
         """Wait until it runs; return its addresses."""

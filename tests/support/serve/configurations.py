@@ -33,7 +33,7 @@ class Configurations:
     async def validate_config(self, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (("config: no",), ()) if "bad" in text else ((), ("careful",))
 
-    async def apply_config(self, text: str, expected_revision: str, dry_run: bool) -> ConfigReport:
+    async def apply_config(self, text: str, expected_revision: str, dry_run: bool, who: str) -> ConfigReport:
         if "bad" in text:
             raise ConfigError("request: first\nrequest: second")
         if expected_revision not in ("", "r1"):

@@ -22,6 +22,8 @@ from engine.model.config_report import ConfigReport
 from engine.runtime.config_watch import FileWatch, Hangups
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("all_lines")
+
 SHUT = 'timezone = "Asia/Shanghai"\n[[holidays]]\nfirst = 2026-10-01\nlast = 2026-10-07\n'
 
 
@@ -174,6 +176,33 @@ def test_of_two_changes_made_from_the_same_revision_the_second_is_refused(desk: 
     assert desk.in_force.scheduler.key_period_s == 60
     desk.apply("[scheduler]\nkey_period_s = 70\n", expected_revision=revision(desk.in_force))
     assert desk.in_force.scheduler.key_period_s == 70
+
+
+def test_once_a_lasting_one_was_applied_a_file_changes_only_what_the_api_may_not(desk: Desk) -> None:
+    text = "[scheduler]\nkey_period_s = 70\n[record]\nkpi_days = 99\n[feed]\nschemes = ['rtsp']\n"
+    desk.apply("[scheduler]\nkey_period_s = 60\n", dry_run=True, lasting=True)
+    desk.reload("[scheduler]\nkey_period_s = 50\n")
+    assert desk.in_force.scheduler.key_period_s == 50, "nothing was applied yet"
+    desk.apply("[scheduler]\nkey_period_s = 60\n", lasting=True)
+    (line,) = desk.reload(text)
+    assert desk.in_force == loads(text.replace("70", "60"))
+    assert [change.partition(":")[0] for change in line["changes"]] == ["feed.schemes", "record.kpi_days"]
+    assert desk.told == ["applied"] * 3
+
+
+def test_what_a_shard_starts_with_outlasts_a_reload_too(desk: Desk) -> None:
+    desk.configuration.catch_up(loads("[scheduler]\nkey_period_s = 60\n"))
+    desk.reload("[scheduler]\nkey_period_s = 70\n")
+    assert desk.in_force.scheduler.key_period_s == 60
+    with pytest.raises(ConfigError, match=r"applied configuration: record\.kpi_days: only the configuration file"):
+        desk.configuration.catch_up(loads("[record]\nkpi_days = 40\n"))
+
+
+def test_what_would_be_in_force_is_told_and_changes_nothing(desk: Desk) -> None:
+    before = desk.in_force
+    outcome = desk.configuration.outcome(loads("[scheduler]\nkey_period_s = 60\nseed = 9\n"), revision(before))
+    assert outcome == loads("[scheduler]\nkey_period_s = 60\n")
+    assert (desk.in_force, desk.told, desk.taken) == (before, [], [])
 
 
 def test_a_calendar_that_changes_alone_is_taken(desk: Desk, tmp_path: Path) -> None:

@@ -34,3 +34,15 @@ camera_changes = sa.Table(
     sa.Column("camera_id", sa.String(64), nullable=False),
 )
 """Cameras that were added, changed or removed, in the order of commits; what they are now is in cameras."""
+
+applied_configuration = sa.Table(
+    "applied_configuration",
+    metadata,
+    sa.Column("row_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("toml", sa.Text, nullable=False),
+    sa.Column("revision", sa.String(64), nullable=False),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("applied_wall_ns", sa.BigInteger, nullable=False),
+)
+"""What was applied last over the API; one row at most. `toml`: as ApplyConfig takes it. `revision`: of the settings in
+force in the shard that wrote it last."""
