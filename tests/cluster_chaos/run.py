@@ -125,11 +125,10 @@ class Run:
         }
 
     def _check(self, watcher: Watcher, caller: Caller) -> None:
-        rows = checks.log(self._database)
+        rows = checks.log(self._database)  # the patrol goes on; what comes later is not asked for
         first = watcher.seen[0] if watcher.seen else None
         wanted = rows[rows.index(first) :] if first in rows else rows
         watcher.stop(len(wanted), _WATCH_S)
-        rows = checks.log(self._database)
         self.broken += [*watcher.failures, *checks.verdicts(rows), *checks.watched(rows, watcher.seen)]
         with self._database.connect() as connection:
             names = {
