@@ -20,9 +20,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from bench.end_to_end import HEADLINE, load
 from bench.history import append
@@ -269,7 +272,7 @@ def _failover(server: postgres.PostgresServer, folder: Path, kills: int) -> dict
             province.goes_on(county)
             at_ns = time.time_ns()
             cluster.kill("node-2")
-            wait_until(lambda county=county, at_ns=at_ns: _is_visited(province, county, at_ns), _START_S)
+            wait_until(partial(_is_visited, province, county, at_ns), _START_S)
             times.append((time.time_ns() - at_ns) / 1e9)
     return {
         "kills": kills,
@@ -281,8 +284,6 @@ def _failover(server: postgres.PostgresServer, folder: Path, kills: int) -> dict
 
 
 def _is_visited(province: Province, county: str, at_ns: int) -> bool:
-    import sqlalchemy as sa
-
     query = sa.text("SELECT 1 FROM latest JOIN cameras USING (camera_id) WHERE region = :county AND at_wall_ns > :at")
     with province.database.connect() as connection:
         return connection.scalar(query, {"county": county, "at": at_ns}) is not None
