@@ -4,10 +4,11 @@
 
 Needs PostgreSQL's programs, and Ray for the kills (0: leaves them out).
 
-`shards`: checks a second of 1, 2 and 4 shards on all cores, keyframes pushed as fast as they are taken, and `ratio` to
-one engine alone; the sides take turns, and all are medians. `get_camera_ms`, `page_ms`: p50 and p99 of GetCamera and of
-a page of cameras, at the engine itself and through a front, one call after the other in turns. `failover_s`: from the
-moment in which all processes of a machine are killed to the first verdict on one of its cameras, by another machine.
+`shards`: checks a second of 1, 2 and 4 shards on all cores, keyframes pushed as fast as they are judged, and `ratio` to
+one engine alone; they run one after the other, and all are medians. `get_camera_ms`, `page_ms`: p50 and p99 of
+GetCamera and of a page of cameras, at the engine itself and through a front, one call after the other in turns.
+`failover_s`: from the moment in which all processes of a machine are killed to the first verdict on one of its cameras,
+by another machine.
 `idle_shard_mb`: memory of the processes of a shard without work (PSS: what they share counts once), and `idle_node_mb`
 that of Ray's on a machine without shards.
 """
@@ -56,7 +57,7 @@ from tests.support.waiting import wait_until
 
 SHARDS = (1, 2, 4)
 CORES = 2
-CAMERAS = 64
+CAMERAS = 256
 """Of all shards together."""
 RATIO_MIN = 0.90
 SLOWER_MAX = 2.0
@@ -65,6 +66,10 @@ _PAGE = 50
 _LEASE_S = 30.0
 _START_S = 120.0
 _SETTLE_S = 5.0
+_WARM_S = 4.0
+_AHEAD = 32
+"""Keyframes before each engine: some tenths of a second of work."""
+_ASK_S = 0.05
 _COUNTIES = tuple(f"13010{number}" for number in range(1, 1 + max(SHARDS)))
 _RAY_SECTIONS = """
 [worker]
@@ -122,104 +127,83 @@ def _missed(result: Mapping[str, Any]) -> dict[str, Any]:
     return missed
 
 
-class _Side:
-    """One or more engines that share the work, and a gateway that pushes to all of them."""
-
-    def __init__(self, engines: Sequence[Mapping[str, str]], frames: Sequence[Keyframe], stack: ExitStack) -> None:
-        self._clients = [stack.enter_context(PatrolClient(engine["grpc"])) for engine in engines]
-        cameras = _cameras(len(engines))
-        intakes = [engine["intake"] for engine in engines]
-        self._pipe = stack.enter_context(child(_gateway, list(frames), intakes, cameras))
-        self._pipe.recv()
-        self.rates: list[float] = []
-
-    def run(self, seconds: float) -> None:
-        """Push for so long, and note the checks a second."""
-        self._pipe.send(True)
-        time.sleep(0.5)
-        before, began_s = self._checks(), time.monotonic()
+def _rate(engines: Sequence[Mapping[str, str]], frames: Sequence[Keyframe], seconds: float) -> float:
+    """Return the checks a second of engines that share the work, while a gateway pushes to all of them."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(PatrolClient(engine["grpc"])) for engine in engines]
+        places = [(engine["intake"], engine["grpc"]) for engine in engines]
+        stack.enter_context(child(_gateway, list(frames), places, _cameras(len(engines))))
+        time.sleep(_WARM_S)
+        before, began_s = sum(map(_checks, clients)), time.monotonic()
         time.sleep(seconds)
-        self.rates.append((self._checks() - before) / (time.monotonic() - began_s))
-        self._pipe.send(False)
-        while any(_machine(client).frames_waiting for client in self._clients):
-            time.sleep(0.05)
-        time.sleep(0.5)
-
-    def _checks(self) -> int:
-        return sum(_machine(client).checks_total for client in self._clients)
+        return (sum(map(_checks, clients)) - before) / (time.monotonic() - began_s)
 
 
-def _machine(client: PatrolClient) -> Any:
-    return client.status().machine
+def _checks(client: PatrolClient) -> int:
+    machine = client.status().machine
+    return 0 if machine is None else machine.checks_total
 
 
 def _gateway(
-    frames: list[Keyframe], intakes: list[str], cameras: list[list[str]], pipe: "Connection[Any, Any]"
+    frames: list[Keyframe], places: list[tuple[str, str]], cameras: list[list[str]], pipe: "Connection[Any, Any]"
 ) -> None:
-    """Push to all intakes as fast as they take it, while told to."""
+    """Keep so many keyframes before each engine, until the process is ended: more would replace those that wait, which
+    is work too."""
     transport = Transport()
-    channels = [transport.connect_push(intake, queue_messages_max=4) for intake in intakes]
-    pipe.send("ready")
-    sent, on = [0] * len(channels), False
-    while True:
-        try:
-            while pipe.poll(0 if on else None):
-                on = pipe.recv()
-        except EOFError:
-            return
-        is_full = True
-        for side, channel in enumerate(channels):
-            own, turn = cameras[side], sent[side]
-            frame = frames[turn % len(frames)]
-            camera = own[turn % len(own)]
-            keyframe = Keyframe(camera, 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY)
-            if channel.send(wire.pack_keyframe(keyframe)):
-                sent[side] += 1
-                is_full = False
-        if is_full:
-            time.sleep(0.002)
+    channels = [transport.connect_push(intake) for intake, _ in places]
+    clients = [PatrolClient(grpc) for _, grpc in places]
+    first = [_checks(client) for client in clients]
+    sent = [0] * len(channels)
+    while not pipe.poll(_ASK_S):
+        for side, client in enumerate(clients):
+            while sent[side] - (_checks(client) - first[side]) < _AHEAD:
+                for _ in range(_AHEAD // 2):
+                    frame = frames[sent[side] % len(frames)]
+                    camera = cameras[side][sent[side] % len(cameras[side])]
+                    keyframe = Keyframe(camera, 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY)
+                    sent[side] += channels[side].send(wire.pack_keyframe(keyframe))
 
 
 def _capacity(
     server: postgres.PostgresServer, folder: Path, frames: Sequence[Keyframe], rounds: int, seconds: float
 ) -> dict[str, Any]:
-    with ExitStack() as stack:
-        alone = stack.enter_context(Supervisor(_settings(server.database(), folder / "alone", CORES)))
-        with PatrolClient(alone.addresses["grpc"]) as client:
-            client.import_cameras(_registry(1))
-        sides = {0: _Side([alone.addresses], frames, stack)}
-        idle_mb = 0.0
-        for number in SHARDS:
-            url = server.database()
-            engines = _shards(url, folder / f"of-{number}", number, stack)
-            addresses = [engine.addresses() for engine in engines]
-            if number == 2:
-                time.sleep(_SETTLE_S)
-                idle_mb = _pss_mb(engines[0].pids())
-                direct, front = addresses[0]["grpc"], stack.enter_context(RunningFront(url, folder / "front"))
-            sides[number] = _Side(addresses, frames, stack)
-        for side in sides.values():
-            side.run(seconds)  # every process has seen its first keyframes
-            side.rates.clear()
-        for _ in range(rounds):
-            for side in sides.values():
-                side.run(seconds)
-        calls = _calls(direct, front.addresses["grpc"])
-    base = sides[0].rates
+    """Run one engine alone and each number of shards in turns; nothing else runs meanwhile."""
+    url_alone = server.database()
+    urls = {number: server.database() for number in SHARDS}
+    store = Store.open(url_alone)
+    store.registry.upsert(_registry(1))
+    store.close()
+    for number, url in urls.items():
+        _assign(url, number)
+    rates: dict[int, list[float]] = defaultdict(list)
+    for turn in range(rounds + 1):
+        with Supervisor(_settings(url_alone, folder / "alone", CORES)) as alone:
+            rates[0].append(_rate([alone.addresses], frames, seconds))
+        for number, url in urls.items():
+            with ExitStack() as stack:
+                engines = _shards(url, folder / f"of-{number}", number, stack)
+                rates[number].append(_rate([engine.addresses() for engine in engines], frames, seconds))
+        if turn == 0:
+            rates.clear()  # compiled code is on the disk from now on
     shards = [
         {
             "shards": number,
-            "checks_per_s": round(statistics.median(sides[number].rates), 1),
-            "ratio": round(
-                statistics.median(mine / one for mine, one in zip(sides[number].rates, base, strict=True)), 3
-            ),
+            "checks_per_s": round(statistics.median(rates[number]), 1),
+            "ratio": round(statistics.median(mine / one for mine, one in zip(rates[number], rates[0], strict=True)), 3),
         }
         for number in SHARDS
     ]
+    with ExitStack() as stack:
+        engines = _shards(urls[2], folder / "of-2", 2, stack)
+        direct = engines[0].addresses()["grpc"]
+        time.sleep(_SETTLE_S)
+        idle_mb = _pss_mb(engines[0].pids())
+        front = stack.enter_context(RunningFront(urls[2], folder / "front"))
+        calls = _calls(direct, front.addresses["grpc"])
     return {
         "rounds": rounds,
         "seconds": seconds,
-        "alone_per_s": round(statistics.median(base), 1),
+        "alone_per_s": round(statistics.median(rates[0]), 1),
         "shards": shards,
         **calls,
         "idle_shard_mb": round(idle_mb),
@@ -289,13 +273,17 @@ def _is_visited(province: Province, county: str, at_ns: int) -> bool:
         return connection.scalar(query, {"county": county, "at": at_ns}) is not None
 
 
-def _shards(url: str, folder: Path, number: int, stack: ExitStack) -> list[ShardEngine]:
+def _assign(url: str, number: int) -> None:
+    """Make a database whose cameras so many shards have."""
     store = Store.open(url)
     store.registry.upsert(_registry(number))
     store.close()
     database = connect(parse_url(url))
     Leases(database).assign({county: shard for shard, county in enumerate(_COUNTIES[:number], 1)})
     database.dispose()
+
+
+def _shards(url: str, folder: Path, number: int, stack: ExitStack) -> list[ShardEngine]:
     workers = max(1, CORES // number)
     return [
         stack.enter_context(

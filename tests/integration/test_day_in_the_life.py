@@ -1,4 +1,6 @@
-"""A day in the life of a county, over gRPC alone: `patrol run`, real cameras, a real receiver of webhooks, SQLite.
+"""A day in the life of a county, over gRPC alone: `patrol run` on SQLite; three shards behind a front, one of them lost.
+
+Real cameras, a real receiver of webhooks.
 
 The neighbour has a camera that is covered too, and all the day long the county learns nothing of it
 (tests/support/serve/routes.py).
@@ -30,8 +32,10 @@ from engine.serve.messages.resume_token import encode_resume_token
 from engine.serve.streams.filters import FINDINGS, VERDICTS
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import EvidenceStore
+from tests.support.cluster.county_cluster import CountyCluster
 from tests.support.county_day import CameraPorts, PatrolProcess, Tokens, WatchLog, camera_server, follow_watches
 from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
 from tests.support.serve.calls import RPCS
 from tests.support.serve.routes import ROUTES, RequestNames, find_leaks
 from tests.support.waiting import wait_until
@@ -63,9 +67,7 @@ backoff_lasting_first_s = 2
 backoff_max_s = 3
 outage_cameras_min = 1000
 [record]
-url = "sqlite:///{folder}/patrol.db"
-evidence_dir = "{folder}/ev"
-quarantine_dir = "{folder}/q"
+{record}
 [serve]
 grpc_listen = "{address}"
 metrics_listen = ""
@@ -86,6 +88,19 @@ level = "error"
 """
 
 
+RECORD = """url = "sqlite:///{folder}/patrol.db"
+evidence_dir = "{folder}/ev"
+quarantine_dir = "{folder}/q"
+"""
+SHARED_RECORD = """url = "{url}"
+evidence_dir = "{{machine}}/ev"
+quarantine_dir = "{{machine}}/q"
+archive_url = "file://{folder}/ev"
+key_file = "{folder}/key"
+"""
+"""Of machines that share a database: the archive has the layout of the folder of an engine alone."""
+
+
 @pytest.fixture
 def ports() -> Iterator[CameraPorts]:
     with camera_server() as finding:
@@ -101,20 +116,29 @@ def receiver() -> Iterator[Receiver]:
         yield finding
 
 
-@pytest.fixture
-def patrol(tmp_path: Path, receiver: Receiver) -> Iterator[PatrolProcess]:
+@pytest.fixture(params=["alone", pytest.param("behind a front", marks=pytest.mark.long)])
+def patrol(
+    request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver
+) -> Iterator[PatrolProcess | CountyCluster]:
     address = f"127.0.0.1:{free_port()}"
     (tmp_path / "secret").write_text(SECRET_LINE)
-    config = tmp_path / "patrol.toml"
-    config.write_text(CONFIG.format(folder=tmp_path, address=address, webhook=receiver.url), encoding="utf-8")
-    finding = PatrolProcess(config, address)
-    finding.start()
-    yield finding
-    finding.stop()
+    where = {"folder": tmp_path, "address": address, "webhook": receiver.url}
+    running: PatrolProcess | CountyCluster
+    if request.param == "alone":
+        config = tmp_path / "patrol.toml"
+        config.write_text(CONFIG.format(record=RECORD.format(folder=tmp_path), **where), encoding="utf-8")
+        running = PatrolProcess(config, address)
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        record = SHARED_RECORD.format(url=server.database(), folder=tmp_path)
+        running = CountyCluster(CONFIG.format(record=record, **where), tmp_path, address, [OWN, NEIGHBOUR, "130104"])
+    running.start()
+    yield running
+    running.close()
 
 
 @pytest.fixture
-def tokens(patrol: PatrolProcess) -> Tokens:
+def tokens(patrol: PatrolProcess | CountyCluster) -> Tokens:
     made = Tokens(patrol)
     made.make("province", Role.OPERATOR, "13")
     for region in (OWN, NEIGHBOUR):
@@ -196,7 +220,7 @@ def steps(client: PatrolClient, finding_id: int) -> list[Step]:
 
 
 def test_a_day_in_the_life(
-    ports: CameraPorts, patrol: PatrolProcess, tokens: Tokens, receiver: Receiver, tmp_path: Path
+    ports: CameraPorts, patrol: PatrolProcess | CountyCluster, tokens: Tokens, receiver: Receiver, tmp_path: Path
 ) -> None:
     province, county = tokens.client("province"), tokens.client(f"inspector-{OWN}")
     next_door = tokens.client(f"inspector-{NEIGHBOUR}")
@@ -216,7 +240,7 @@ def test_a_day_in_the_life(
         assert heard.resumed >= 2
         _both_watches_brought_all_and_nothing_else(heard, province)
         _the_receiver_heard_of_the_county_alone(receiver, county, hob, board)
-        _nobody_looks_over_the_fence(tmp_path, ports, tokens, province, next_door, hob)
+        _nobody_looks_over_the_fence(patrol.database_url, ports, tokens, province, next_door, hob)
     patrol.stop()
     evidence = EvidenceStore(tmp_path / "ev", 10**9)
     told = [event for event, _ in heard.changes if event.finding_id == hob]
@@ -358,7 +382,7 @@ def _the_receiver_heard_of_the_county_alone(receiver: Receiver, county: PatrolCl
 
 
 def _nobody_looks_over_the_fence(
-    folder: Path,
+    database_url: str,
     ports: CameraPorts,
     tokens: Tokens,
     province: PatrolClient,
@@ -369,7 +393,7 @@ def _nobody_looks_over_the_fence(
     next_door.findings.acknowledge(foreign.finding_id, "石桥已知", request_id="stone-1")
     opening = next(next_door.findings.events(foreign.finding_id))
     draw = province.draw_spot_check(SpotCheckOrder(size=1, seed=7, region_prefix=NEIGHBOUR)).spot_check
-    with closing(Store.open(f"sqlite:///{folder}/patrol.db")) as store:
+    with closing(Store.open(database_url)) as store:
         places = Places(OWN, store.access.places_key())
     theirs = RequestNames(
         camera=STOVE, other_camera=STORE, region=NEIGHBOUR, site="bridge", finding=foreign.finding_id,

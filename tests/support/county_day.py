@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.client import CallError, PatrolClient
+from engine.config import load
 from engine.demo.clips import ClipPlan
 from engine.demo.server import serve
 from engine.model.access import Role, TokenOrder
 from engine.model.findings import Finding, LedgerEvent
 from engine.model.verdict import Verdict
+from tests.support.cluster.county_cluster import CountyCluster
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +70,7 @@ class PatrolProcess:
 
     def __init__(self, config: Path, address: str) -> None:
         self.address = address
+        self.database_url = load(config).record.url
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -96,11 +99,15 @@ class PatrolProcess:
             assert self._process.wait(40) == 0
             self._process = None
 
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+
 
 class Tokens:
     """Tokens made over AccessService, by name; the first is the admin's."""
 
-    def __init__(self, patrol: PatrolProcess) -> None:
+    def __init__(self, patrol: "PatrolProcess | CountyCluster") -> None:
         self._patrol = patrol
         self.secrets: dict[str, str] = {}
         self.numbers: dict[str, int] = {}

@@ -21,6 +21,7 @@ class ShardEngine:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "log"
         self._log_file = self.log.open("w", encoding="utf-8")
+        self._addresses: dict[str, Any] = {}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "engine.cluster.shard_process"],
             stdin=subprocess.PIPE,
@@ -54,10 +55,12 @@ class ShardEngine:
 
     def addresses(self) -> dict[str, Any]:
         """Wait until it runs; return its addresses."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        return dict(json.loads(line))
+        if not self._addresses:
+            assert self.process.stdout is not None
+            line = self.process.stdout.readline()
+            assert line, self.log.read_text()
+            self._addresses = dict(json.loads(line))
+        return self._addresses
 
     def pids(self) -> list[int]:
         """The supervisor, and all its children."""
