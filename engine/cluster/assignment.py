@@ -42,11 +42,12 @@ def assign_counties(settings: Settings) -> Assignment:
     leases = Leases(connect(parse_url(settings.record.url)))
     try:
         before = {county: row.shard_no for row in leases.all() for county in row.counties}
-        shards = divide_counties(settings, groups, before).shards
+        division = divide_counties(settings, groups, before)
+        shards = division.shards
         if not shards:
             raise ConfigError("the registry has no cameras, so there is nothing to divide; import cameras first")
         after = {county: shard.number for shard in shards for county in shard.counties}
-        leases.assign(before | after)  # a county that has no cameras now keeps its shard
+        leases.assign(before | after, division.shared_hosts)  # a county that has no cameras now keeps its shard
     finally:
         leases.close()
     changed = tuple(sorted(county for county, number in after.items() if before.get(county) != number))

@@ -66,7 +66,7 @@ class Front:
         self._stack.close()
 
     def _open(self, settings: Settings, calendar: Calendar, stack: contextlib.ExitStack) -> dict[str, str]:
-        metrics = Metrics(version=__version__)
+        metrics = self._metrics = Metrics(version=__version__)
         store = Store.open_existing(settings.record.url, source_of(settings.record))
         stack.callback(store.close)
         leases = Leases(connect(parse_url(settings.record.url)))
@@ -124,8 +124,14 @@ class Front:
 
     def _follow(self, replica: Replica, directory: Directory, watchers: "_Watchers") -> None:
         """Read what the shards commit, until `close`."""
+
+        def count() -> None:
+            with_counties = [row.is_held for row in directory.rows if row.counties]
+            self._metrics.vitals.shards(sum(with_counties), len(with_counties) - sum(with_counties))
+
         steps: Sequence[Callable[[], None]] = (
             directory.read,
+            count,
             lambda: replica.step(watchers, lambda: not self._stopped.is_set()),
         )
         failing = False

@@ -93,6 +93,14 @@ VITAL_METRICS = (
         "It grows without end: record.keep_verdicts_days, docs/store.md.",
     ),
     Metric(
+        "patrol_shards",
+        "gauge",
+        (Label("state", ("running", "away")),),
+        "shards",
+        "Shards that have counties, by whether an engine has their lease; a front alone counts them.",
+        "away for more than a minute: their cameras are not visited; `patrol cluster status` names them and says why.",
+    ),
+    Metric(
         "patrol_shard_lease_seconds",
         "gauge",
         (),
@@ -159,6 +167,11 @@ class VitalsRecorder:
         self._series.set("patrol_shard_lease_seconds", lease_left_s)
         self._series.increase("patrol_writes_fenced_total", by=writes_fenced - self._fenced)
         self._fenced = writes_fenced
+
+    def shards(self, running: int, away: int) -> None:
+        """Set how many shards an engine runs, and how many none."""
+        self._series.set("patrol_shards", running, "running")
+        self._series.set("patrol_shards", away, "away")
 
     def database(self, size: int) -> None:
         """Set the bytes of the database."""

@@ -4,7 +4,6 @@ Each shard is a simulation of its own; shards of a node share its cores. A node 
 they go on elsewhere once their leases have ended and an engine has started there.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from engine.cluster.placement.shards import CameraGroup, Shard, ShardSize, divid
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
 from engine.scheduler.classes import CLASSES
+from engine.scheduler.host_shares import with_host_shares
 from engine.scheduler.lag_histogram import LagHistogram
 from engine.simulation.fleet import Fleet, fleet_from_plans
 from engine.simulation.machine import Machine
@@ -214,18 +214,6 @@ def fleet_groups(fleet: Fleet, settings: SchedulerSettings, world: World) -> lis
         )
         for index, (county, uplink, host) in enumerate(found.tolist())
     ]
-
-
-def with_host_shares(settings: SchedulerSettings, shares: dict[str, float]) -> SchedulerSettings:
-    """Return the settings of a shard that makes these shares of the visits on platforms: caps are rounded down, to one
-    at least."""
-    if not shares:
-        return settings
-    caps = {
-        host: max(1, math.floor(settings.host_visits_max.get(host, settings.visits_per_host_max) * share))
-        for host, share in shares.items()
-    }
-    return settings.model_copy(update={"host_visits_max": {**settings.host_visits_max, **caps}})
 
 
 def parse_loss(text: str, hours: float) -> NodeLoss:

@@ -36,6 +36,7 @@ GROUPING = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 
 FIRES = {
     "PatrolDown": {"up": "0x20"},
+    "PatrolShardAway": {'patrol_shards{state="away"}': "2x20"},
     "PatrolNotReady": {"patrol_ready": "0x20"},
     "PatrolHubRestarts": {"process_start_time_seconds": "1 2 3 4x20"},
     "PatrolProcessStuck": {'patrol_process_restarts_total{kind="hub",reason="stopped"}': "0x12 1x20"},

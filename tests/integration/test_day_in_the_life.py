@@ -1,4 +1,4 @@
-"""A day in the life of a county, over gRPC alone: `patrol run` on SQLite; three shards behind a front, one of them lost.
+"""A day in the life of a county, over gRPC alone: `patrol run` on SQLite, or three shards behind a front, one lost.
 
 Real cameras, a real receiver of webhooks.
 

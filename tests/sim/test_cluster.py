@@ -9,7 +9,8 @@ from engine.cluster.placement.nodes import Node
 from engine.cluster.placement.shards import ShardSize
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
-from engine.simulation.cluster import FAILOVER_S, ClusterSimulation, NodeLoss, parse_loss, with_host_shares
+from engine.scheduler.host_shares import with_host_shares
+from engine.simulation.cluster import FAILOVER_S, ClusterSimulation, NodeLoss, parse_loss
 from engine.simulation.cluster_report import report
 from engine.simulation.world import Pattern, World
 from tests.support.scheduler.simulations import scenario, settings

@@ -43,6 +43,7 @@ from engine.runtime.control import Control
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.transport import Curve, Transport
 from engine.scheduler.core import Scheduler
+from engine.scheduler.host_shares import with_host_shares
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
@@ -224,13 +225,15 @@ def make_visits(
     metrics: Metrics,
     traces: VisitTraces | None,
 ) -> Visits:
-    """Return what has the cameras visited, with the pauses that are stored."""
-    scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
+    """Return what has the cameras visited, with the pauses that are stored, and the shares of platforms that other
+    shards visit too."""
+    shares = storage.store.host_shares.all()
+    scheduler = Scheduler(with_host_shares(settings.scheduler, shares), calendar, first_visit_id=wall_ns())
 
     def forget(pause: Pause) -> None:
         storage.writer.transact(delete_pause(pause))
 
-    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories, traces)
+    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories, traces, shares)
     for pause in storage.store.pauses.all():
         visits.pause(pause, monotonic_ns())
     return visits

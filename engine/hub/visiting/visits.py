@@ -1,7 +1,8 @@
 """Keeps the scheduler and the feeders in step: orders go out, and each comes back to the scheduler exactly once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
@@ -58,12 +59,14 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
+from engine.scheduler.host_shares import with_host_shares
 from engine.scheduler.invariants import check_invariants
 from engine.scheduler.status import camera_plan_report, pause_status, scheduler_status
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
+_NONE_SHARED: Mapping[str, float] = MappingProxyType({})
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
 _UNJUDGED = frozenset({*NOT_JUDGED, EXPIRED})
@@ -74,7 +77,8 @@ class Visits:
     """The scheduler with the pool of feeders. For the hub's thread.
 
     `send` sends a message to a feeder and returns whether it was taken. `on_pause_ended` is called with an ended pause.
-    `traces`: None without traces.
+    `traces`: None without traces. `host_shares`: of the caps of platforms that other shards visit too; `scheduler` has
+    them already.
     """
 
     def __init__(
@@ -87,8 +91,10 @@ class Visits:
         on_pause_ended: Callable[[Pause], None] = lambda _: None,
         stories: Stories | None = None,
         traces: VisitTraces | None = None,
+        host_shares: Mapping[str, float] = _NONE_SHARED,
     ) -> None:
         self._traces = traces
+        self._host_shares = host_shares
         self._settings = settings
         self._registry = registry
         self._scheduler = scheduler
@@ -142,7 +148,7 @@ class Visits:
     def configure(self, settings: Settings, calendar: Calendar, now_ns: int) -> None:
         """Apply new settings; visits in flight go on."""
         self._settings = settings
-        self._handle(SettingsChanged(settings.scheduler, calendar), now_ns)
+        self._handle(SettingsChanged(with_host_shares(settings.scheduler, self._host_shares), calendar), now_ns)
 
     def judged(self, verdict: Verdict, now_ns: int) -> None:
         """Tell the scheduler the verdict on a keyframe."""

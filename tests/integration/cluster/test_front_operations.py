@@ -1,6 +1,7 @@
 """What holds for all shards behind a front: one configuration, also of engines that start; Prometheus finds them."""
 
 import json
+import math
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,26 @@ def test_an_engine_that_starts_has_what_was_applied_last(cluster: FrontedProvinc
     cluster.client.apply_config(cluster.direct[1].config().toml)
     assert confirm_n(cluster) == {"2"}
     assert "confirm" not in applied(cluster).toml
+
+
+def test_an_engine_keeps_its_share_of_a_platform_that_others_visit_too(cluster: FrontedProvince) -> None:
+    def cap() -> int:
+        (host,) = cluster.direct[2].schedule().busy_hosts
+        assert host.name == "127.0.0.1"
+        return host.cap
+
+    before, leases = cap(), cluster.province.leases
+    counties = {county: row.shard_no for row in leases.all() for county in row.counties}
+    leases.assign(counties, {"127.0.0.1": {1: 0.3, 2: 0.7}})
+    start_anew(cluster, 2)
+    assert wait_until(cap) == math.floor(before * 0.7)
+    text = cluster.client.config().toml
+    cluster.client.apply_config(f"{text}\n[scheduler.host_visits_max]\n'127.0.0.1' = 9\n")
+    assert wait_until(cap) == 6, "its share of the new one"
+    cluster.client.apply_config(text)
+    leases.assign(counties)
+    start_anew(cluster, 2)
+    assert wait_until(cap) == before
 
 
 def applied(cluster: FrontedProvince) -> AppliedConfiguration:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.errors import StateError, StoreError
 from engine.storage.db.database import display_url, write_transaction
 from engine.storage.db.finding_tables import finding_events
+from engine.storage.db.shards.host_shares import SharedHosts, replace_all
 from engine.storage.db.shards.sequences import final_below, floor_after
 from engine.storage.db.shards.tables import camera_changes, shard_counties, shards
 from engine.storage.db.tables import verdict_log
@@ -24,6 +26,7 @@ _LOCK_TIMEOUT_MS = 2000
 """A row may be held by a transaction of the owner for so long; whoever asks tries again later."""
 _FLOOR = floor_after(verdict_log.c.seq, finding_events.c.seq, camera_changes.c.seq)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_NONE_SHARED: SharedHosts = MappingProxyType({})
 _NOWHERE = {"address": "", "metrics_address": ""}
 """What a row has while no engine answers."""
 
@@ -141,8 +144,9 @@ class Leases:
                 for row in connection.execute(rows)
             )  # fmt: skip
 
-    def assign(self, shard_of: Mapping[str, int]) -> None:
-        """Store the shard's number of each county, in place of all that were stored; add shards that are new.
+    def assign(self, shard_of: Mapping[str, int], shared_hosts: SharedHosts = _NONE_SHARED) -> None:
+        """Store the shard's number of each county, in place of all that were stored; add shards that are new. Store
+        which shares of a platform's visits each shard makes, too.
 
         A shard without counties stays, since its number may be in sequence numbers. Raises StateError, and changes
         nothing, if a county would leave or join a shard that somebody holds: who runs it has loaded its counties.
@@ -162,6 +166,7 @@ class Leases:
             rows = [{"county": county, "shard_no": number} for county, number in sorted(shard_of.items())]
             if rows:
                 connection.execute(sa.insert(shard_counties), rows)
+            replace_all(connection, shared_hosts)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

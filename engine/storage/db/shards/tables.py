@@ -27,6 +27,15 @@ shard_counties = sa.Table(
     sa.Column("shard_no", sa.Integer, nullable=False),
 )
 
+shard_hosts = sa.Table(
+    "shard_hosts",
+    metadata,
+    sa.Column("host", sa.String(2048), primary_key=True),
+    sa.Column("shard_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("share", sa.Double, nullable=False),
+)
+"""Platforms that several shards visit. `share`: of the visits on it; those of a platform add up to 1."""
+
 camera_changes = sa.Table(
     "camera_changes",
     metadata,
