@@ -12,7 +12,7 @@ from typing import Any
 import ray as untyped_ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from engine.clock import NS_PER_S, monotonic_ns
+from engine.clock import NS_PER_S, monotonic_ns, wall_ns
 from engine.cluster.keeping import steps
 from engine.cluster.placement.nodes import Node
 from engine.cluster.placement.shards import Shard
@@ -23,6 +23,7 @@ from engine.config import load
 from engine.errors import PatrolError
 from engine.runtime.log import configure_logging, logger
 from engine.storage.db.database import connect, parse_url
+from engine.storage.db.shards.drained_nodes import DrainedNodes
 from engine.storage.db.shards.leases import Leases
 
 ray: Any = untyped_ray
@@ -43,8 +44,9 @@ class Keeper:
     def __init__(self) -> None:
         self._settings = load(Path(os.environ[CONFIG_VARIABLE]))
         configure_logging(self._settings.log.level, self._settings.log.format, "keeper")
-        self._leases = Leases(connect(parse_url(self._settings.record.url)))
-        self._drained: set[str] = set()
+        database = connect(parse_url(self._settings.record.url))
+        self._leases, self._stored = Leases(database), DrainedNodes(database)
+        self._drained = self._stored.all()
         self._running: dict[int, tuple[str, Any]] = {}
         self._unplaced: dict[int, str] = {}
         self._shards: tuple[Shard, ...] = ()
@@ -55,12 +57,14 @@ class Keeper:
         self._thread.start()
 
     def drain(self, node: str) -> list[int]:
-        """Have a node's shards run elsewhere from now on; return which it has."""
+        """Have a node's shards run elsewhere from now on, also by a keeper that starts anew; return which it has."""
+        self._stored.add(node, wall_ns())
         self._drained.add(node)
         return [number for number, (name, _) in self._running.items() if name == node]
 
     def readmit(self, node: str) -> None:
         """Place shards on a node again that was drained."""
+        self._stored.remove(node)
         self._drained.discard(node)
 
     def state(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from engine.model.camera import Camera
 from engine.model.notice import Notice
 from engine.storage.db import writer_lock
 from engine.storage.db.database import DatabaseUnavailableError, connect, parse_url
+from engine.storage.db.shards.drained_nodes import DrainedNodes
 from engine.storage.db.shards.host_shares import HostShares
 from engine.storage.db.shards.leases import Lease, Leases
 from engine.storage.db.store import Store
@@ -57,6 +58,18 @@ def test_each_shard_reads_its_shares_of_platforms(site: Site) -> None:
         assert HostShares(engine, 0).all() == {}, "an engine alone has no shares"
         site.leases.assign(COUNTIES, {"platform-b": {1: 0.5, 2: 0.5}})
         assert [HostShares(engine, number).all() for number in (1, 2)] == [{"platform-b": 0.5}] * 2
+    finally:
+        engine.dispose()
+
+
+def test_drained_machines_are_known_to_who_starts_anew(site: Site) -> None:
+    engine = connect(parse_url(site.url))
+    try:
+        nodes = DrainedNodes(engine)
+        for node in ("b", "b", "c"):
+            nodes.add(node, AT_NS)
+        nodes.remove("c")
+        assert DrainedNodes(engine).all() == {"b"}
     finally:
         engine.dispose()
 

@@ -5,8 +5,16 @@ from sqlalchemy.engine import Connection
 
 
 def undo_shards(connection: Connection) -> None:
-    """Make the tables as they were before revisions 0012 to 0016."""
-    for table in ("shard_hosts", "applied_configuration", "archived", "shards", "shard_counties", "camera_changes"):
+    """Make the tables as they were before revisions 0012 to 0017."""
+    for table in (
+        "drained_nodes",
+        "shard_hosts",
+        "applied_configuration",
+        "archived",
+        "shards",
+        "shard_counties",
+        "camera_changes",
+    ):
         connection.execute(sa.text(f"DROP TABLE {table}"))
     for table in ("outbox", "deliveries"):
         connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN shard_no"))

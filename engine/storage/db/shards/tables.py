@@ -36,6 +36,14 @@ shard_hosts = sa.Table(
 )
 """Platforms that several shards visit. `share`: of the visits on it; those of a platform add up to 1."""
 
+drained_nodes = sa.Table(
+    "drained_nodes",
+    metadata,
+    sa.Column("node", sa.String(64), primary_key=True),
+    sa.Column("since_wall_ns", sa.BigInteger, nullable=False),
+)
+"""Machines that run no shards, by name, because somebody wants to stop them."""
+
 camera_changes = sa.Table(
     "camera_changes",
     metadata,
