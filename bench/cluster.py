@@ -66,7 +66,7 @@ _PAGE = 50
 _LEASE_S = 30.0
 _START_S = 120.0
 _SETTLE_S = 5.0
-_WARM_S = 4.0
+_WARM_S = 8.0
 _AHEAD = 32
 """Keyframes before each engine: some tenths of a second of work."""
 _ASK_S = 0.05
