@@ -106,6 +106,8 @@ ENGINE = Dashboard(
         Panel("Last reload refused", "patrol_config_stale", _NOW, worst=True, bad_above=0),
         Panel("Certificate ends in", "patrol_certificate_remaining_seconds", _NOW, bad_below=14 * 86_400),
         Panel("A token ends in", "patrol_token_remaining_seconds", _NOW, bad_below=14 * 86_400),
+        Panel("Shards without an engine", "patrol_shards", _NOW, only='state="away"', worst=True, bad_above=0),
+        Panel("Evidence without a copy", "patrol_evidence_uncopied", _NOW, bad_above=0),
         Panel("Lease of the shard ends in", "patrol_shard_lease_seconds", _NOW, bad_below=1),
         Panel("Version", "patrol_build_info", _NOW, ("version",)),
         Panel("Memory by process", "patrol_process_resident_memory_bytes", by=("process",)),

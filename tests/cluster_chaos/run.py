@@ -32,7 +32,7 @@ CAP = 2
 """Visits of a recorder at once."""
 VISIT_S = 3.0
 NODES = ("node-1", "node-2", "node-3")
-_GAP_S = 45.0
+GAP_S = 45.0
 _START_S = 180.0
 _WATCH_S = 60.0
 _SECTIONS = f"""
@@ -93,8 +93,8 @@ class Run:
         self._fronts = 0
         self._began_s = 0.0
 
-    def execute(self, minutes: float, seed: int) -> dict[str, Any]:
-        """Run it; return the figures."""
+    def execute(self, minutes: float, seed: int, gap_s: float = GAP_S) -> dict[str, Any]:
+        """Run it, with something every `gap_s`; return the figures."""
         self._cluster.start("node-1", "up")
         for node in NODES[1:]:
             self._cluster.start(node, "join", f"127.0.0.2:{self._cluster.port}")
@@ -109,11 +109,12 @@ class Run:
         order: list[Callable[[], None]] = []
         while time.monotonic() - self._began_s < 60 * minutes:
             order = order or self._random.sample(list(deeds), len(deeds))  # each comes once before any comes again
-            next_s = time.monotonic() + _GAP_S
+            next_s = time.monotonic() + gap_s
             order.pop()()
             time.sleep(max(0.0, next_s - time.monotonic()))
         caller.stop()
         self._check(watcher, caller)
+        self._cluster.stop_all()
         self._streams.send("stop")
         peaks: list[int] = self._streams.recv()
         self.broken += checks.caps(peaks, CAP)

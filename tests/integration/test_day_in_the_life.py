@@ -395,12 +395,14 @@ def _nobody_looks_over_the_fence(
     draw = province.draw_spot_check(SpotCheckOrder(size=1, seed=7, region_prefix=NEIGHBOUR)).spot_check
     with closing(Store.open(database_url)) as store:
         places = Places(OWN, store.access.places_key())
+        begin = store.history.oldest_seq() - 1
     theirs = RequestNames(
         camera=STOVE, other_camera=STORE, region=NEIGHBOUR, site="bridge", finding=foreign.finding_id,
         digest=opening.evidence[0], visit=province.verdict(STOVE).visit_id, draw=draw.header.draw_id,
         token=tokens.numbers[f"inspector-{NEIGHBOUR}"], actor=f"inspector-{NEIGHBOUR}", uplink="nvr-stone",
         request_id="stone-1", page_token=_page_token(tokens),
-        verdicts_from=encode_resume_token(0, VERDICTS, places), findings_from=encode_resume_token(0, FINDINGS, places),
+        verdicts_from=encode_resume_token(begin, VERDICTS, places), verdicts_begin=begin,
+        findings_from=encode_resume_token(0, FINDINGS, places),
         own_camera=HOB, own_region=OWN,
         own_digest=_digest_of(province, hob), own_url=ports.url("clear"),
     )  # fmt: skip

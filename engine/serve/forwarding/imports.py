@@ -43,7 +43,7 @@ async def import_cameras(
     """
     rows = await _read(raws, shards)
     homeless = rows.of_shard.pop(_HOMELESS, [])
-    problems = [Part(homeless, _without_shard([rows.cameras[index] for index in homeless]))] if homeless else []
+    problems = [await _without_shard(homeless, rows, caller, calls, shards)] if homeless else []
     options = rows.options
     several = len(rows.of_shard) > 1 or problems
     if several and not options.keep_good and not options.validate_only:
@@ -84,27 +84,47 @@ async def _read(raws: AsyncIterable[bytes], shards: Shards) -> _Rows:
 async def _import(rows: _Rows, validate_only: bool, caller: Caller, calls: ShardCalls) -> list[Part]:
     options = cameras_pb2.ImportOptions(keep_good=rows.options.keep_good, validate_only=validate_only)
 
-    async def one(shard_no: int, indexes: Sequence[int]) -> Part:
-        lots = [indexes[at : at + _ROWS_A_MESSAGE] for at in range(0, len(indexes), _ROWS_A_MESSAGE)] or [()]
-        messages = [
-            cameras_pb2.ImportCamerasRequest(options=options, cameras=[rows.cameras[index] for index in lot])
-            for lot in lots
-        ]
-        raw = await calls.stream_in(shard_no, _PATH, [message.SerializeToString() for message in messages], caller)
-        return Part(indexes, cameras_pb2.ImportCamerasResponse.FromString(raw))
-
-    return list(await asyncio.gather(*(one(number, indexes) for number, indexes in rows.of_shard.items())))
+    parts = ((number, indexes, rows, options, caller, calls) for number, indexes in rows.of_shard.items())
+    return list(await asyncio.gather(*(_into(*part) for part in parts)))
 
 
-def _without_shard(cameras: Sequence[Any]) -> cameras_pb2.ImportCamerasResponse:
-    """Return the report on rows whose county no shard has."""
-    problems = [
-        cameras_pb2.RowProblem(
-            index=index,
-            field="region",
-            value=camera.region,
-            message="no shard has this county; `patrol cluster assign` gives it to one",
-        )
-        for index, camera in enumerate(cameras)
+async def _into(
+    shard_no: int,
+    indexes: Sequence[int],
+    rows: _Rows,
+    options: cameras_pb2.ImportOptions,
+    caller: Caller,
+    calls: ShardCalls,
+) -> Part:
+    lots = [indexes[at : at + _ROWS_A_MESSAGE] for at in range(0, len(indexes), _ROWS_A_MESSAGE)] or [()]
+    messages = [
+        cameras_pb2.ImportCamerasRequest(options=options, cameras=[rows.cameras[index] for index in lot])
+        for lot in lots
     ]
-    return cameras_pb2.ImportCamerasResponse(problems=problems, problems_total=len(problems))
+    raw = await calls.stream_in(shard_no, _PATH, [message.SerializeToString() for message in messages], caller)
+    return Part(indexes, cameras_pb2.ImportCamerasResponse.FromString(raw))
+
+
+async def _without_shard(
+    homeless: Sequence[int], rows: _Rows, caller: Caller, calls: ShardCalls, shards: Shards
+) -> Part:
+    """Return the report on rows whose county no shard has. A shard refuses first what the caller may not store: who may
+    not see a county does not learn whether a shard has it."""
+    anybody = next(iter(shards.held()), 1)
+    checked = await _into(anybody, homeless, rows, cameras_pb2.ImportOptions(validate_only=True), caller, calls)
+    problems = list(checked.reply.problems)
+    if checked.reply.problems_total == len(problems):
+        refused = {problem.index for problem in problems}
+        problems += [
+            cameras_pb2.RowProblem(
+                index=index,
+                field="region",
+                value=rows.cameras[place].region,
+                message="no shard has this county; `patrol cluster assign` gives it to one",
+            )
+            for index, place in enumerate(homeless)
+            if index not in refused
+        ]
+        problems.sort(key=lambda problem: problem.index)
+    reply = cameras_pb2.ImportCamerasResponse(problems=problems, problems_total=max(len(problems), len(homeless)))
+    return Part(homeless, reply)

@@ -15,13 +15,13 @@ pytestmark = [
     pytest.mark.shared,
     pytest.mark.skipif(not REPLAY.exists(), reason=f"{REPLAY} is not here: it streams the cameras"),
 ]
-SEED, MINUTES = 1, 1.0
+SEED, MINUTES, GAP_S = 1, 0.75, 25.0
 
 
 def test_nothing_is_lost_or_doubled_while_machines_are_lost(postgres_server: PostgresServer, tmp_path: Path) -> None:
     with ExitStack() as stack:
         run = Run(tmp_path, postgres_server, SEED, stack, is_timed=False)
-        figures = run.execute(MINUTES, SEED)
+        figures = run.execute(MINUTES, SEED, GAP_S)
     assert figures["broken"] == []
     assert len(figures["faults"]) >= 2
     assert figures["watched"] > 600

@@ -14,7 +14,7 @@ from tests.support.cluster.province import HERE, Province
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 
 @pytest.fixture

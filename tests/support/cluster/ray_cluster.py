@@ -65,6 +65,14 @@ class RayCluster:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
 
+    def stop_all(self) -> None:
+        """End all nodes at once: Ray takes ten seconds for each."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            process.wait(60)
+
     def kill(self, node: str) -> None:
         """As if the machine had lost its power: everything that belongs to it ends at once."""
         kill_all(descendants(self.processes[node].pid))

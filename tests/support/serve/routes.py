@@ -59,6 +59,8 @@ class RequestNames:
     own_region: str
     own_digest: str
     own_url: str
+    verdicts_begin: int
+    """The place in the log of verdicts before the first that is kept."""
 
     @property
     def name(self) -> str:
@@ -314,7 +316,8 @@ def find_leaks(address: str, county: str, province: str, theirs: RequestNames, m
                 if answer != other:
                     found.append(f"{where}: {answer}, and of nobody's {other}")
             if route.read:  # there is something to be seen, if one may
-                plain = replace(theirs, verdicts_from=_BEGINNING, findings_from=_BEGINNING)
+                begin = encode_resume_token(theirs.verdicts_begin)
+                plain = replace(theirs, verdicts_from=begin, findings_from=_BEGINNING)
                 seen = _answer(channel, route, plain, province)
                 if seen.status != "OK" or seen.text == answer.text:
                     found.append(f"{where}: nothing to be seen: {seen}")
@@ -374,4 +377,4 @@ def _error_text(error: Any) -> str:
 
 
 def _json(message: Any) -> str:
-    return json_format.MessageToJson(message, ensure_ascii=False, indent=None)
+    return json_format.MessageToJson(message, ensure_ascii=False, indent=None, sort_keys=True)
