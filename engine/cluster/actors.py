@@ -45,8 +45,8 @@ class Keeper:
         self._settings = load(Path(os.environ[CONFIG_VARIABLE]))
         configure_logging(self._settings.log.level, self._settings.log.format, "keeper")
         database = connect(parse_url(self._settings.record.url))
-        self._leases, self._stored = Leases(database), DrainedNodes(database)
-        self._drained = self._stored.all()
+        self._leases, self._drained_nodes = Leases(database), DrainedNodes(database)
+        self._drained = self._drained_nodes.all()
         self._running: dict[int, tuple[str, Any]] = {}
         self._unplaced: dict[int, str] = {}
         self._shards: tuple[Shard, ...] = ()
@@ -58,13 +58,13 @@ class Keeper:
 
     def drain(self, node: str) -> list[int]:
         """Have a node's shards run elsewhere from now on, also by a keeper that starts anew; return which it has."""
-        self._stored.add(node, wall_ns())
+        self._drained_nodes.add(node, wall_ns())
         self._drained.add(node)
         return [number for number, (name, _) in self._running.items() if name == node]
 
     def readmit(self, node: str) -> None:
         """Place shards on a node again that was drained."""
-        self._stored.remove(node)
+        self._drained_nodes.remove(node)
         self._drained.discard(node)
 
     def state(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Keeper:
             except PatrolError as error:
                 logger().warning("shards are not placed for now", detail=str(error))
             except ray.exceptions.RayError as error:
-                logger().warning("Ray does not answer for now", detail=str(error).partition("\n")[0])
+                _warn("Ray does not answer for now", error)
             time.sleep(_STEP_S)
 
     def _step(self) -> None:
@@ -101,14 +101,10 @@ class Keeper:
                 logger().info(
                     "shard placed", shard=move.shard, node=move.target, before=move.source, cause=move.cause.value
                 )
-        for number in todo.stop:
-            _, actor = self._running.pop(number)
-            try:
-                ray.get(actor.stop.remote(), timeout=STOP_S + _ANSWER_S)
-            finally:
-                ray.kill(actor)  # one that does not answer must not keep the shard's name
-        for number, name in todo.start.items():
+        for number, name in todo.start.items():  # first: a shard of a lost machine does not wait for one that moves
             self._running[number] = name, _start_runner(number, ids[name])
+        for number in todo.stop:
+            _stop_runner(number, self._running.pop(number)[1])
         self._unplaced = dict(todo.unplaced)
 
     def _read_costs(self) -> None:
@@ -159,8 +155,17 @@ def _start_runner(shard_no: int, node_id: str) -> Any:
     return ray.remote(ShardRunner).options(**options).remote(shard_no)
 
 
+def _stop_runner(shard_no: int, actor: Any) -> None:
+    """End an actor, with its engine. One that does not answer is killed: it must not keep the shard's name."""
+    try:
+        ray.get(actor.stop.remote(), timeout=STOP_S + _ANSWER_S)
+    except ray.exceptions.RayError as error:
+        _warn(f"the engine of shard {shard_no} is not stopped in order", error)
+    ray.kill(actor)
+
+
 def _ended(actors: Mapping[int, Any]) -> set[int]:
-    """Return which actors run no more; those that take long to answer do."""
+    """Return which actors run no more; those that take long to answer, or whose answer is lost, do."""
     answers = {actor.state.remote(): number for number, actor in actors.items()}
     if not answers:
         return set()
@@ -171,7 +176,13 @@ def _ended(actors: Mapping[int, Any]) -> set[int]:
             ray.get(answer)
         except (ray.exceptions.RayActorError, ray.exceptions.ActorUnschedulableError):
             ended.add(answers[answer])  # also one whose machine was lost before it had begun
+        except ray.exceptions.RayError as error:  # what one answers must not keep the others from being placed
+            _warn(f"the actor of shard {answers[answer]} does not say how it is", error)
     return ended
+
+
+def _warn(what: str, error: Exception) -> None:
+    logger().warning(what, detail=str(error).partition("\n")[0])
 
 
 def keeper() -> Any:

@@ -9,8 +9,8 @@ from engine.cluster.placement.shards import Shard
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What is to be done, in this order. `stop`: shards that are to leave their node. `start`: the node of each shard
-    that runs nowhere. `moves`: why. `unplaced`: why shards run nowhere."""
+    """What is to be done. `stop`: shards that are to leave their node. `start`: the node of each shard that runs
+    nowhere. `moves`: why. `unplaced`: why shards run nowhere."""
 
     stop: tuple[int, ...]
     start: Mapping[int, str]
