@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from engine.model.photograph import PHOTOGRAPH_SUFFIX
 from engine.storage.db.database import upsert, write_transaction
-from engine.storage.db.finding_queries import ENDED
-from engine.storage.db.finding_tables import finding_events, findings
+from engine.storage.db.findings import FindingStore
 from engine.storage.db.tables import archived
 
 _CHUNK = 500
@@ -32,6 +30,7 @@ class ArchiveIndex:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._findings = FindingStore(engine)  # of all shards
 
     def announce(self, items: Sequence[Archived]) -> None:
         """Note what is about to be stored, so that nobody deletes it as old meanwhile."""
@@ -66,7 +65,7 @@ class ArchiveIndex:
 
     def oldest(self, before_wall_ns: int, rows_max: int) -> list[Archived]:
         """Return the oldest that no open finding cites, and that nothing was compared with which one cites."""
-        cited = self._cited_by_open_findings()
+        cited = sorted({name for names in self._findings.cited().values() for name in names})
         oldest: list[Archived] = []
         query = sa.select(archived).where(archived.c.kept_wall_ns < before_wall_ns).order_by(archived.c.kept_wall_ns)
         with self._engine.connect() as connection:
@@ -91,22 +90,6 @@ class ArchiveIndex:
                 return False
             delete(item)
             return True
-
-    def _cited_by_open_findings(self) -> list[str]:
-        query = (
-            sa.select(finding_events.c.evidence, finding_events.c.photographs)
-            .select_from(finding_events.join(findings, finding_events.c.finding_id == findings.c.finding_id))
-            .where(
-                findings.c.state.not_in(ENDED),
-                sa.or_(finding_events.c.evidence != "", finding_events.c.photographs != ""),
-            )
-        )
-        cited: set[str] = set()
-        with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=_CHUNK).execute(query):
-                cited.update(row.evidence.split())
-                cited.update(f"{digest}{PHOTOGRAPH_SUFFIX}" for digest in row.photographs.split())
-        return sorted(cited)
 
 
 def _row(item: Archived) -> dict[str, object]:

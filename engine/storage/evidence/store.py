@@ -98,11 +98,14 @@ class EvidenceStore:
         """How many exhibits and photographs have no copy in the archive yet."""
         return 0 if self._archive is None else self._archive.waiting
 
-    def resize(self, bytes_max: int, archive_bytes_max: int = 0) -> None:
-        """Set other budgets. `keep_within_budget` and `step_archive` bring what is kept below smaller ones."""
+    def resize(self, bytes_max: int) -> None:
+        """Set another budget. `keep_within_budget` brings what is kept below a smaller one."""
         self._bytes_max = bytes_max
+
+    def resize_archive(self, bytes_max: int) -> None:
+        """Set another budget of the archive. `step_archive` brings what is kept there below a smaller one."""
         if self._archive is not None:
-            self._archive.resize(archive_bytes_max)
+            self._archive.resize(bytes_max)
 
     def keep_within_budget(self) -> bool:
         """Evict what exceeds the budget, at most EVICTED_AT_ONCE files; return whether there is more to do.
