@@ -84,8 +84,8 @@ async def _read(raws: AsyncIterable[bytes], shards: Shards) -> _Rows:
 async def _import(rows: _Rows, validate_only: bool, caller: Caller, calls: ShardCalls) -> list[Part]:
     options = cameras_pb2.ImportOptions(keep_good=rows.options.keep_good, validate_only=validate_only)
 
-    parts = ((number, indexes, rows, options, caller, calls) for number, indexes in rows.of_shard.items())
-    return list(await asyncio.gather(*(_into(*part) for part in parts)))
+    into = (_into(number, indexes, rows, options, caller, calls) for number, indexes in rows.of_shard.items())
+    return list(await asyncio.gather(*into))
 
 
 async def _into(
@@ -112,8 +112,8 @@ async def _without_shard(
     not see a county does not learn whether a shard has it."""
     anybody = next(iter(shards.held()), 1)
     checked = await _into(anybody, homeless, rows, cameras_pb2.ImportOptions(validate_only=True), caller, calls)
-    problems = list(checked.reply.problems)
-    if checked.reply.problems_total == len(problems):
+    problems, total = list(checked.reply.problems), checked.reply.problems_total
+    if total == len(problems):
         refused = {problem.index for problem in problems}
         problems += [
             cameras_pb2.RowProblem(
@@ -126,5 +126,5 @@ async def _without_shard(
             if index not in refused
         ]
         problems.sort(key=lambda problem: problem.index)
-    reply = cameras_pb2.ImportCamerasResponse(problems=problems, problems_total=max(len(problems), len(homeless)))
-    return Part(homeless, reply)
+    total = max(total, len(problems), len(homeless))
+    return Part(homeless, cameras_pb2.ImportCamerasResponse(problems=problems, problems_total=total))

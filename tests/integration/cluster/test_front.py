@@ -252,6 +252,16 @@ def test_roles_and_regions_hold_as_in_one_engine(cluster: FrontedProvince) -> No
             with pytest.raises(CallError) as caught:
                 caller.pause(PauseScope(PauseKind.CAMERA, "c0"), "no")
             assert caught.value.status == "PERMISSION_DENIED"
+        operator = chief.access.create_token(TokenOrder("operator", Role.OPERATOR, region=HERE))
+        with PatrolClient(address, token=operator[1]) as caller:
+            wait_until(lambda: can_call(caller))
+            # THERE has a shard, the other county has none: who may see neither is told the same of both.
+            told = [
+                [problem.message for problem in caller.import_cameras([row]).problems]
+                for row in (Camera("c-new", "rtsp://x/1", region=region) for region in (THERE, "139999"))
+            ]
+            assert told[0] == told[1]
+            assert "outside the region of this token" in told[0][0]
         with (
             PatrolClient(address, token="none such") as nobody,
             pytest.raises(CallError) as caught,
