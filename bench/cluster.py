@@ -51,7 +51,7 @@ from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
 from tests.support import postgres
 from tests.support.cluster.province import Province, RunningFront
-from tests.support.cluster.ray_cluster import LEASE_S, RayCluster, descendants
+from tests.support.cluster.ray_cluster import LEASE_S, QUICK_VISITS, RayCluster, descendants
 from tests.support.cluster.shard_engine import ShardEngine
 from tests.support.waiting import wait_until
 
@@ -71,25 +71,6 @@ _AHEAD = 32
 """Keyframes before each engine: some tenths of a second of work."""
 _ASK_S = 0.05
 _COUNTIES = tuple(f"13010{number}" for number in range(1, 1 + max(SHARDS)))
-_RAY_SECTIONS = """
-[worker]
-count = 1
-spare = false
-[feed]
-deadline_s = 3
-connect_timeout_s = 1.0
-demuxers = 0
-[scheduler]
-order_timeout_s = 6
-key_period_s = 1
-ordinary_period_s = 1
-suspicious_period_s = 1
-backoff_stream_first_s = 1
-backoff_connect_first_s = 1
-backoff_lasting_first_s = 1
-backoff_max_s = 1
-outage_cameras_min = 1000
-"""
 
 
 def main() -> None:
@@ -241,7 +222,7 @@ def _failover(server: postgres.PostgresServer, folder: Path, kills: int) -> dict
     with ExitStack() as stack:
         province = Province(server.database(), folder / "province", stack)
         (folder / "ray").mkdir()
-        cluster = RayCluster(province.url, province.leases, folder / "ray", stack, _RAY_SECTIONS)
+        cluster = RayCluster(province.url, province.leases, folder / "ray", stack, QUICK_VISITS)
         stack.callback(cluster.forget)
         cluster.start("node-1", "up")
         wait_until(lambda: len(cluster.node_of()) == 2, _START_S)

@@ -18,9 +18,10 @@ from engine.storage.db.shards.leases import Leases
 from engine.storage.db.store import Store
 from tests.cluster_chaos import checks
 from tests.cluster_chaos.streams import CAMERAS_PER_RECORDER, serve
-from tests.cluster_chaos.users import Caller, Watcher
+from tests.cluster_chaos.users import Caller
 from tests.support.cluster.province import RunningFront
 from tests.support.cluster.ray_cluster import LEASE_S, RayCluster, descendants, kill_all, signal_all
+from tests.support.cluster.watcher import Watcher
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
@@ -133,8 +134,11 @@ class Run:
         rows = checks.log(self._database)  # the patrol goes on; what comes later is not asked for
         first = watcher.seen[0] if watcher.seen else None
         wanted = rows[rows.index(first) :] if first in rows else rows
-        watcher.stop(len(wanted), _WATCH_S)
-        self.broken += [*watcher.failures, *checks.verdicts(rows), *checks.watched(rows, watcher.seen)]
+        watcher.wait(len(wanted), _WATCH_S)
+        watcher.stop()
+        self.broken += [*checks.verdicts(rows), *checks.watched(rows, watcher.seen)]
+        if watcher.failure is not None:
+            self.broken.append(f"the watch ended: {watcher.failure}")
         with self._database.connect() as connection:
             names = {
                 row.camera_id: row.name for row in connection.execute(sa.text("SELECT camera_id, name FROM cameras"))

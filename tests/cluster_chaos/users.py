@@ -1,4 +1,4 @@
-"""Those who use the cluster through its front meanwhile: one who follows all verdicts, and ones who read and change."""
+"""One who uses the cluster through its front meanwhile: reads cameras, and renames them."""
 
 import contextlib
 import random
@@ -13,41 +13,6 @@ from engine.model.camera import Camera
 
 _CALL_S = 30.0
 _PAUSE_S = 0.2
-
-
-class Watcher:
-    """Follows all verdicts, and resumes by its token at whatever front there is."""
-
-    def __init__(self, address: Callable[[], str]) -> None:
-        self._address = address
-        self.seen: list[tuple[str, int]] = []
-        self.failures: list[str] = []
-        self._token = ""
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self, wanted: int, within_s: float) -> None:
-        """End once so many verdicts were seen, or after a while."""
-        give_up_s = time.monotonic() + within_s
-        while len(self.seen) < wanted and time.monotonic() < give_up_s:
-            time.sleep(_PAUSE_S)
-        self._stopped.set()
-        self._thread.join(_CALL_S)
-
-    def _watch(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                with PatrolClient(self._address()) as client:
-                    for batch in client.watch_batches(resume_token=self._token):
-                        self.seen += [(verdict.camera_id, verdict.visit_id) for verdict in batch.verdicts]
-                        self._token = batch.resume_token
-                        if self._stopped.is_set():
-                            return
-            except CallError as error:
-                if error.status != "UNAVAILABLE":
-                    self.failures.append(f"watch: {error}")
-                time.sleep(_PAUSE_S)
 
 
 class Caller:

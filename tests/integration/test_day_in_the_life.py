@@ -33,6 +33,7 @@ from engine.serve.streams.filters import FINDINGS, VERDICTS
 from engine.storage.db.store import Store
 from engine.storage.evidence.store import EvidenceStore
 from tests.support.cluster.county_cluster import CountyCluster
+from tests.support.county_configuration import alone, on_a_machine
 from tests.support.county_day import CameraPorts, PatrolProcess, Tokens, WatchLog, camera_server, follow_watches
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
@@ -45,60 +46,6 @@ OWN, NEIGHBOUR = "130102", "130103"
 HOB, SCREEN, BOARD, HATCH = (f"1301020000132000000{n}" for n in range(1, 5))
 STOVE, STORE = (f"1301030000132000000{n}" for n in range(1, 3))
 FIRST, SECOND, OTHER = "第一中学食堂", "第二中学食堂", "石桥小学食堂"
-
-CONFIG = """
-[feed]
-deadline_s = 3
-connect_timeout_s = 1
-demuxers = 0
-[intake]
-listen = ""
-[worker]
-count = 1
-spare = false
-[scheduler]
-key_period_s = 2
-ordinary_period_s = 2
-suspicious_period_s = 2
-confirm_spacing_s = 1
-backoff_stream_first_s = 2
-backoff_connect_first_s = 2
-backoff_lasting_first_s = 2
-backoff_max_s = 3
-outage_cameras_min = 1000
-[record]
-{record}
-[serve]
-grpc_listen = "{address}"
-metrics_listen = ""
-[web]
-enabled = false
-[ledger]
-recheck_spacing_s = 1
-impaired_hours = {{ school = 0.0005, county = 0.0005, city = 0.0005, province = 0.0005 }}
-[notices]
-wait_first_s = 0.2
-[[notices.endpoints]]
-name = "changan"
-url = "{webhook}"
-secret_file = "{folder}/secret"
-region = "130102"
-[log]
-level = "error"
-"""
-
-
-RECORD = """url = "sqlite:///{folder}/patrol.db"
-evidence_dir = "{folder}/ev"
-quarantine_dir = "{folder}/q"
-"""
-SHARED_RECORD = """url = "{url}"
-evidence_dir = "{{machine}}/ev"
-quarantine_dir = "{{machine}}/q"
-archive_url = "file://{folder}/ev"
-key_file = "{folder}/key"
-"""
-"""Of machines that share a database: the archive has the layout of the folder of an engine alone."""
 
 
 @pytest.fixture
@@ -122,16 +69,15 @@ def patrol(
 ) -> Iterator[PatrolProcess | CountyCluster]:
     address = f"127.0.0.1:{free_port()}"
     (tmp_path / "secret").write_text(SECRET_LINE)
-    where = {"folder": tmp_path, "address": address, "webhook": receiver.url}
     running: PatrolProcess | CountyCluster
     if request.param == "alone":
         config = tmp_path / "patrol.toml"
-        config.write_text(CONFIG.format(record=RECORD.format(folder=tmp_path), **where), encoding="utf-8")
+        config.write_text(alone(tmp_path, address, receiver.url), encoding="utf-8")
         running = PatrolProcess(config, address)
     else:
         server: PostgresServer = request.getfixturevalue("postgres_server")
-        record = SHARED_RECORD.format(url=server.database(), folder=tmp_path)
-        running = CountyCluster(CONFIG.format(record=record, **where), tmp_path, address, [OWN, NEIGHBOUR, "130104"])
+        text = on_a_machine(tmp_path, address, receiver.url, server.database())
+        running = CountyCluster(text, tmp_path, address, [OWN, NEIGHBOUR, "130104"])
     running.start()
     yield running
     running.close()

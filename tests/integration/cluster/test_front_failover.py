@@ -1,7 +1,6 @@
 """What callers of a front notice when a shard's engine is lost, and when the front itself is started anew."""
 
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from engine.client import CallError, PatrolClient
 from engine.model.verdict import Verdict
 from patrol.v1 import cameras_pb2, cameras_pb2_grpc
 from tests.support.cluster.province import HERE, LEASE_S, THERE, Province
+from tests.support.cluster.watcher import Watcher
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
@@ -25,38 +25,6 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 def province(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Province]:
     with ExitStack() as stack:
         yield Province(postgres_server.database(), tmp_path, stack)
-
-
-class Watcher:
-    """Follows all verdicts through a front, and resumes by its token on whatever front there is."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.seen: list[tuple[str, int]] = []
-        self.token = ""
-        self.failure: CallError | None = None
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(30)
-
-    def _watch(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                with PatrolClient(self.address) as client:
-                    for batch in client.watch_batches(resume_token=self.token):
-                        self.seen += [(verdict.camera_id, verdict.visit_id) for verdict in batch.verdicts]
-                        self.token = batch.resume_token
-                        if self._stopped.is_set():
-                            return
-            except CallError as error:
-                if error.status != "UNAVAILABLE":
-                    self.failure = error
-                    return
-                time.sleep(0.1)
 
 
 def stored(province: Province) -> list[tuple[str, int]]:
@@ -80,9 +48,11 @@ def test_reads_go_on_and_writes_wait_while_a_shard_changes_its_engine(province: 
     first.addresses()
     other.addresses()
     front = province.front()
-    watcher = Watcher(front.addresses["grpc"])
+    fronts = [front]
+    watcher = Watcher(lambda: fronts[-1].addresses["grpc"])
     with PatrolClient(front.addresses["grpc"]) as client:
-        wait_until(lambda: all(camera.latest for camera in client.cameras()) and len(watcher.seen) > 20, 60)
+        wait_until(lambda: all(camera.latest for camera in client.cameras()), 60)
+        assert watcher.wait(21, 60)
         finding = wait_until(
             lambda: next((one for one in client.findings.list() if one.subject.camera_id == "c0"), None)
         )
@@ -102,14 +72,14 @@ def test_reads_go_on_and_writes_wait_while_a_shard_changes_its_engine(province: 
         # A new front goes on where the old one was.
         front.process.kill()
         front.process.wait()
-        watcher.address = province.front().addresses["grpc"]
+        fronts.append(province.front())
         seen = len(watcher.seen)
         province.goes_on(THERE)
-        wait_until(lambda: len(watcher.seen) > seen, 30)
+        assert watcher.wait(seen + 1, 30)
     for engine in (second, other):
         engine.__exit__(None, None, None)
     log = stored(province)
-    wait_until(lambda: len(watcher.seen) >= len(log) - log.index(watcher.seen[0]), 30)
+    assert watcher.wait(len(log) - log.index(watcher.seen[0]), 30)
     watcher.stop()
     begin = log.index(watcher.seen[0])
     assert watcher.failure is None
@@ -140,8 +110,9 @@ def test_numbers_of_other_shards_are_not_waited_for(province: Province) -> None:
     province.goes_on(HERE)
     lost = province.leases.acquire(2, "gone", "node-9", 1.0)
     assert lost is not None
-    watcher = Watcher(province.front().addresses["grpc"])
-    wait_until(lambda: len(watcher.seen) > 20, 30)
+    front = province.front()
+    watcher = Watcher(lambda: front.addresses["grpc"])
+    assert watcher.wait(21, 30)
     watcher.stop()
     with province.database.connect() as connection:
         assert connection.scalar(sa.text("SELECT owner FROM shards WHERE shard_no = 2")) == ""

@@ -11,30 +11,12 @@ from engine.client import PatrolClient
 from engine.cluster.ray_runtime import own_folder
 from engine.config.cluster import ClusterSettings
 from tests.support.cluster.province import HERE, THERE, Province
-from tests.support.cluster.ray_cluster import RayCluster
+from tests.support.cluster.ray_cluster import QUICK_VISITS, RayCluster
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'kitchen-patrol[cluster]'")
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
-
-
-SECTIONS = """
-[feed]
-deadline_s = 3
-connect_timeout_s = 1.0
-demuxers = 0
-[scheduler]
-order_timeout_s = 6
-key_period_s = 1
-ordinary_period_s = 1
-suspicious_period_s = 1
-backoff_stream_first_s = 1
-backoff_connect_first_s = 1
-backoff_lasting_first_s = 1
-backoff_max_s = 1
-outage_cameras_min = 1000
-"""
 
 
 @pytest.fixture
@@ -46,7 +28,7 @@ def province(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Provin
 @pytest.fixture
 def cluster(province: Province, tmp_path: Path) -> Iterator[RayCluster]:
     with ExitStack() as stack:
-        made = RayCluster(province.url, province.leases, tmp_path, stack, SECTIONS)
+        made = RayCluster(province.url, province.leases, tmp_path, stack, QUICK_VISITS)
         stack.callback(made.forget)
         yield made
 

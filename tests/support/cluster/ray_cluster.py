@@ -18,6 +18,23 @@ from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 LEASE_S = 5
+QUICK_VISITS = """
+[feed]
+deadline_s = 3
+connect_timeout_s = 1.0
+demuxers = 0
+[scheduler]
+order_timeout_s = 6
+key_period_s = 1
+ordinary_period_s = 1
+suspicious_period_s = 1
+backoff_stream_first_s = 1
+backoff_connect_first_s = 1
+backoff_lasting_first_s = 1
+backoff_max_s = 1
+outage_cameras_min = 1000
+"""
+"""Each camera is visited each second, as far as it answers."""
 
 
 class RayCluster:
