@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.front.replica import Replica
-from engine.storage.db.findings import FindingStore
+from engine.storage.db.ledger.findings import FindingStore
 from engine.storage.db.shards.leases import Leases, ShardRow
 
 _COUNTY_DIGITS = 6

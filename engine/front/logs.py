@@ -7,7 +7,7 @@ from engine.hub.registry import Registry
 from engine.hub.verdict_log import located
 from engine.model.findings import LoggedEvent
 from engine.model.verdict import PublishedVerdict
-from engine.storage.db.findings import FindingStore
+from engine.storage.db.ledger.findings import FindingStore
 from engine.storage.db.shards.leases import Leases
 from engine.storage.db.verdict_history import VerdictHistory
 

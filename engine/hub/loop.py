@@ -9,7 +9,7 @@ from engine.errors import WireError
 from engine.feed import wire
 from engine.hub.keyframes.gateways import Gateways
 from engine.hub.reloads import Reloads
-from engine.hub.shard_lease import ShardLease
+from engine.hub.shards.lease import ShardLease
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason

@@ -11,7 +11,7 @@ from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.errors import PatrolError
 from engine.hub.composition.hub import Hub, compose
-from engine.hub.shard_lease import LeaseLostError
+from engine.hub.shards.lease import LeaseLostError
 from engine.model.shard import ShardTask
 from engine.runtime.control import EXIT_LEASE_LOST, FAILED, Control
 from engine.runtime.log import logger, sum_reports

@@ -9,7 +9,7 @@ from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.readiness import Readiness
 from engine.hub.registry import Registry
 from engine.hub.services.findings import FindingsService
-from engine.hub.shard_lease import ShardLease
+from engine.hub.shards.lease import ShardLease
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
 from engine.model.engine_status import MachineStatus

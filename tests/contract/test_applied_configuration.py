@@ -13,9 +13,9 @@ from engine.config import Settings, loads
 from engine.config.calendar import Calendar
 from engine.config.diff import revision
 from engine.errors import ConfigError, ConflictError
-from engine.hub.applied_configuration import StartConfiguration
 from engine.hub.configuration import Configuration
 from engine.hub.services.configurations import ConfigurationService
+from engine.hub.shards.applied_configuration import StartConfiguration
 from engine.hub.thread_calls import ThreadCalls
 from engine.model.config_report import ConfigReport
 from engine.storage.db.shards.applied_configurations import AppliedConfiguration, AppliedConfigurations

@@ -23,10 +23,10 @@ from engine.model.findings import (
 )
 from engine.model.verdict import Severity
 from engine.serve.streams.filters import matches_finding
-from engine.storage.db import finding_queries
 from engine.storage.db.database import connect, parse_url, write_transaction
-from engine.storage.db.finding_tables import findings
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger import finding_queries
+from engine.storage.db.ledger.finding_tables import findings
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 
 HOUR = 3600 * 10**9

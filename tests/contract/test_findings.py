@@ -11,8 +11,8 @@ from engine.ledger.projection import replay
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, LedgerEvent, Level, Step
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.database import connect, parse_url, write_transaction
-from engine.storage.db.finding_tables import findings
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger.finding_tables import findings
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.db.tables import outbox
 from tests.support.ledger.ledgers import HOUR, OPERATOR, START, LedgerHarness, camera

@@ -13,7 +13,7 @@ from engine.model.camera import Camera
 from engine.model.kpi import CameraFacts, Counts, KpiChanges
 from engine.model.verdict import FaultKind
 from engine.storage.db.database import write_transaction
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.shards.sequences import SHARD_BITS, shard_of
 from engine.storage.db.store import Store, Write
 from tests.support.cluster.site import AT_NS, Site, record, refused

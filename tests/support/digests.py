@@ -9,7 +9,7 @@ from engine.model.findings import Finding, FindingState, LedgerEvent, Step
 from engine.model.kpi import Counts, KpiChanges
 from engine.model.verdict import Cause, FaultKind, State
 from engine.storage.db.database import write_transaction
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from tests.support.ledger.ledgers import HOUR, MINUTE, OPERATOR, LedgerHarness
 

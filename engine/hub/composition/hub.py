@@ -12,7 +12,6 @@ from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError
-from engine.hub.applied_configuration import StartConfiguration
 from engine.hub.composition.parts import (
     Ledger,
     load_memory,
@@ -34,11 +33,12 @@ from engine.hub.local_cameras import LocalCameras
 from engine.hub.loop import HubLoop
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness
-from engine.hub.registry_follower import RegistryFollower
 from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.pictures import PictureService
-from engine.hub.shard_lease import ShardLease
+from engine.hub.shards.applied_configuration import StartConfiguration
+from engine.hub.shards.lease import ShardLease
+from engine.hub.shards.registry_follower import RegistryFollower
 from engine.hub.state import HubState
 from engine.hub.stories.stories import Stories
 from engine.hub.telemetry import Telemetry

@@ -9,7 +9,7 @@ from engine.clock import wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import RecordSettings, Settings
 from engine.hub.keyframes.pipeline import Storage
-from engine.hub.shard_lease import ShardLease
+from engine.hub.shards.lease import ShardLease
 from engine.metrics import Metrics
 from engine.metrics.records import ARCHIVED
 from engine.model.shard import ShardTask

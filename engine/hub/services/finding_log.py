@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from engine.model.findings import LoggedEvent
 from engine.runtime.log import report
 from engine.runtime.log_events import FINDING_STEP
-from engine.storage.db.findings import FindingStore
+from engine.storage.db.ledger.findings import FindingStore
 
 _EVENTS_MAX = 500
 """Events handed to a listener at once."""

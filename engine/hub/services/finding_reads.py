@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from engine.model.findings import Finding, FindingPage, FindingQuery, FindingSummary, GroupBy, LedgerEvent
-from engine.storage.db.findings import FindingStore
+from engine.storage.db.ledger.findings import FindingStore
 
 
 class FindingReads:

@@ -41,7 +41,7 @@ from engine.model.findings import (
 from engine.model.keyframe import EvidenceKeyframe
 from engine.model.verdict import Verdict
 from engine.serve.access.not_found import no_finding
-from engine.storage.db.findings import FindingStore, LedgerEntry, append
+from engine.storage.db.ledger.findings import FindingStore, LedgerEntry, append
 from engine.storage.db.store import Write
 from engine.storage.writer.writer import Writer
 

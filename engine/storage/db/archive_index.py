@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from engine.storage.db.database import upsert, write_transaction
-from engine.storage.db.findings import FindingStore
+from engine.storage.db.ledger.findings import FindingStore
 from engine.storage.db.tables import archived
 
 _CHUNK = 500

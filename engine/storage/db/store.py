@@ -26,9 +26,9 @@ from engine.storage.db.database import (
     upsert,
     write_transaction,
 )
-from engine.storage.db.findings import FindingStore
 from engine.storage.db.interning import Interning
 from engine.storage.db.kpis import Kpis
+from engine.storage.db.ledger.findings import FindingStore
 from engine.storage.db.maintenance import Maintenance
 from engine.storage.db.outbox import Outbox
 from engine.storage.db.passwords import sealed_urls

@@ -20,7 +20,7 @@ from engine.model.camera import Camera
 from engine.model.findings import FindingState, Step
 from engine.model.verdict import FaultKind
 from engine.storage.db.database import connect, parse_url, write_transaction
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
 from tests.support.ledger.ledgers import LedgerHarness

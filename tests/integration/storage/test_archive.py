@@ -16,7 +16,7 @@ from engine.errors import ConfigError, IntegrityError
 from engine.model.photograph import photograph_name
 from engine.model.verdict import FaultKind
 from engine.storage.db.database import connect, parse_url, write_transaction
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from engine.storage.db.tables import archived
 from engine.storage.evidence import blobs

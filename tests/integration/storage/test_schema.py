@@ -30,7 +30,7 @@ from engine.model.measurement import Scores
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.storage.db import schema
 from engine.storage.db.database import connect, parse_url, write_transaction
-from engine.storage.db.findings import LedgerEntry, append
+from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from engine.storage.db.tables import metadata
 from tests.support.upgrade.revisions import undo_shards

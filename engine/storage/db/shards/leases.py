@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StateError, StoreError
 from engine.storage.db.database import display_url, write_transaction
-from engine.storage.db.finding_tables import finding_events
+from engine.storage.db.ledger.finding_tables import finding_events
 from engine.storage.db.shards.host_shares import SharedHosts, replace_all
 from engine.storage.db.shards.sequences import final_below, floor_after
 from engine.storage.db.shards.tables import camera_changes, shard_counties, shards

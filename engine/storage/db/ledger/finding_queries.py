@@ -19,7 +19,7 @@ from engine.model.findings import (
     Level,
 )
 from engine.model.verdict import Severity
-from engine.storage.db.finding_tables import findings
+from engine.storage.db.ledger.finding_tables import findings
 
 ENDED = (FindingState.CLOSED.value, FindingState.DISMISSED.value)
 """The states of findings that have ended."""

@@ -31,7 +31,7 @@ from engine.model.findings import (
 from engine.model.photograph import photograph_name
 from engine.model.verdict import Severity, State
 from engine.storage.db.database import upsert
-from engine.storage.db.finding_queries import (
+from engine.storage.db.ledger.finding_queries import (
     ENDED,
     LEVEL_RANK,
     SEVERITY_RANK,
@@ -42,7 +42,7 @@ from engine.storage.db.finding_queries import (
     order_of,
     within,
 )
-from engine.storage.db.finding_tables import finding_events, findings
+from engine.storage.db.ledger.finding_tables import finding_events, findings
 from engine.storage.db.shards.scope import EVERYTHING, Scope
 from engine.storage.db.shards.sequences import ALONE, Sequences
 from engine.storage.db.tables import cameras, latest, outbox

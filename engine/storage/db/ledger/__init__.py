@@ -1,0 +1,1 @@
+"""Stores the ledger: events, which are only appended, and the findings as they left them."""
