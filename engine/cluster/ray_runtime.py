@@ -34,8 +34,8 @@ _NOTICE = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "4",
 }
-"""How soon Ray's head takes a machine for lost: one whose processes ended after some 4 s, one that does not answer
-after some 8 s. Ray's own are 20 s and 50 s. One that was only slow loses its shards, and gets others."""
+"""How soon Ray's head takes a machine for lost: after four asks in vain, a second apart, each of which may take two.
+With Ray's own values it took 20 s. A machine that was only slow loses its shards, and gets others."""
 _TOKEN_BYTES = 32
 _START_S = 60.0
 _STOP_S = 10.0
