@@ -26,7 +26,6 @@ from engine.model.findings import FindingState, Step
 from engine.notices.payload import FindingData, VerdictData
 from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
-from tests.support.expect import present
 from tests.support.waiting import wait_until
 from tests.support.webhook_receivers import SECRET_LINE, Receiver, Reply, receiving
 
@@ -107,9 +106,8 @@ def test_a_camera_that_is_gone_is_told_of_and_its_finding_is_notified(tmp_path: 
         with closing(Store.open(f"sqlite:///{tmp_path}/patrol.db")) as store:
             notified = store.findings.events_of(number)[-1]
             assert (notified.step, notified.why) == (Step.NOTIFIED, "told county")
-            assert present(store.findings.get(3 - number)).state == FindingState.OPEN, (
-                "nobody hears of the other county"
-            )
+            other = wait_until(lambda: store.findings.get(3 - number), 30)
+            assert other.state == FindingState.OPEN, "nobody hears of the other county"
         # Metrics are looked at now and then.
         url = f"http://{engine.addresses['metrics']}/metrics"
         wanted = 'patrol_notices_total{endpoint="county",outcome="delivered"} 2.0'

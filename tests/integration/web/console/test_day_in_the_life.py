@@ -188,7 +188,7 @@ def test_a_fault_appears_on_the_wall_and_is_put_right(day: Day, browser: Any, wo
         page.locator(f".tile.fault[data-id='{camera_id}']").wait_for()
         assert words.covered in tile.inner_text()
         page.locator("#wall-worse").click()
-        page.locator(f".tile.fault[data-id='{camera_id}'] img[src^='data:']").wait_for()
+        page.locator(f".tile.fault[data-id='{camera_id}'][aria-posinset='1'] img[src^='data:']").wait_for()
         finding = day.finding(number)
         tile.get_by_role("link").click()
         page.wait_for_url(f"**/camera?id={camera_id}")
