@@ -13,6 +13,7 @@ import ray as untyped_ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from engine.clock import NS_PER_S, monotonic_ns, wall_ns
+from engine.cluster.cut_off import CutOffNodes
 from engine.cluster.keeping import steps
 from engine.cluster.placement.nodes import Node
 from engine.cluster.placement.shards import Shard
@@ -47,6 +48,7 @@ class Keeper:
         database = connect(parse_url(self._settings.record.url))
         self._leases, self._drained_nodes = Leases(database), DrainedNodes(database)
         self._drained = self._drained_nodes.all()
+        self._cut_off = CutOffNodes()
         self._running: dict[int, tuple[str, Any]] = {}
         self._unplaced: dict[int, str] = {}
         self._shards: tuple[Shard, ...] = ()
@@ -70,7 +72,13 @@ class Keeper:
     def state(self) -> dict[str, Any]:
         """Return the nodes with their cores and labels, the node of each shard, and why shards run nowhere."""
         nodes = [
-            {"name": node.name, "cores": node.cores, "labels": dict(node.labels), "drained": node.leaves}
+            {
+                "name": node.name,
+                "cores": node.cores,
+                "labels": dict(node.labels),
+                "drained": node.leaves,
+                "cut_off": node.cut_off,
+            }
             for node, _ in self._nodes()
         ]
         running = {number: name for number, (name, _) in self._running.items()}
@@ -87,10 +95,14 @@ class Keeper:
             time.sleep(_STEP_S)
 
     def _step(self) -> None:
-        self._read_costs()
+        held = self._read_shards()
+        ended, without_database = _asked({number: actor for number, (_, actor) in self._running.items()})
+        for number in sorted(without_database - held):
+            name, _ = self._running[number]
+            if self._cut_off.report(name, monotonic_ns()):
+                logger().warning("a node cannot reach the database: its shards run elsewhere for a while", node=name)
         nodes = self._nodes()
         ids = {node.name: node_id for node, node_id in nodes}
-        ended = _ended({number: actor for number, (_, actor) in self._running.items()})
         for number, (name, _) in list(self._running.items()):
             if name not in ids or number in ended:
                 del self._running[number]
@@ -107,23 +119,26 @@ class Keeper:
             _stop_runner(number, self._running.pop(number)[1])
         self._unplaced = dict(todo.unplaced)
 
-    def _read_costs(self) -> None:
-        """Read what the shards cost, now and then, and when counties were assigned anew."""
+    def _read_shards(self) -> set[int]:
+        """Return the shards whose lease somebody has. Read what all of them cost, now and then, and when counties were
+        assigned anew."""
         rows = self._leases.all()
         shard_of = {county: row.shard_no for row in rows for county in row.counties}
         if shard_of != self._costs_of or monotonic_ns() - self._costs_at_ns >= _COSTS_NS:
             self._shards = shard_costs(self._settings, rows)
             self._costs_of, self._costs_at_ns = shard_of, monotonic_ns()
+        return {row.shard_no for row in rows if row.is_held}
 
     def _nodes(self) -> list[tuple[Node, str]]:
         """Return the nodes that live and are ours, each with Ray's id."""
         found = []
+        cut_off = self._cut_off.nodes(monotonic_ns())
         for row in ray.nodes():
             labels = dict(row.get("Labels") or {})
             name = labels.pop(NODE_LABEL, "")
             if row["Alive"] and name:
                 cores = float(row["Resources"].get("CPU", 1.0))
-                found.append((Node(name, cores, labels, name in self._drained), row["NodeID"]))
+                found.append((Node(name, cores, labels, name in self._drained, name in cut_off), row["NodeID"]))
         return found
 
     def _find_runners(self) -> None:
@@ -164,21 +179,23 @@ def _stop_runner(shard_no: int, actor: Any) -> None:
     ray.kill(actor)
 
 
-def _ended(actors: Mapping[int, Any]) -> set[int]:
-    """Return which actors run no more; those that take long to answer, or whose answer is lost, do."""
+def _asked(actors: Mapping[int, Any]) -> tuple[set[int], set[int]]:
+    """Return the shards whose actors run no more, and those whose actors cannot reach the database. Actors that take
+    long to answer, or whose answer is lost, run."""
     answers = {actor.state.remote(): number for number, actor in actors.items()}
     if not answers:
-        return set()
+        return set(), set()
     done, _ = ray.wait(list(answers), num_returns=len(answers), timeout=_LIVE_S)
-    ended = set()
+    ended, without_database = set(), set()
     for answer in done:
         try:
-            ray.get(answer)
+            if not ray.get(answer)["database"]:
+                without_database.add(answers[answer])
         except (ray.exceptions.RayActorError, ray.exceptions.ActorUnschedulableError):
             ended.add(answers[answer])  # also one whose machine was lost before it had begun
         except ray.exceptions.RayError as error:  # what one answers must not keep the others from being placed
             _warn(f"the actor of shard {answers[answer]} does not say how it is", error)
-    return ended
+    return ended, without_database
 
 
 def _warn(what: str, error: Exception) -> None:

@@ -19,9 +19,12 @@ from engine.config import load
 from engine.errors import PatrolError
 from engine.model.shard import ShardTask
 from engine.runtime.log import logger
+from engine.storage.db.database import database_answers
 
 STOP_S = 15.0
 _RESTART_S = 1.0
+_DATABASE_S = 2
+"""How long the database may take to answer, each of its hosts."""
 
 
 class ShardRunner:
@@ -33,12 +36,19 @@ class ShardRunner:
         self._process: subprocess.Popen[str] | None = None
         self._addresses: dict[str, str] = {}
         self._starts = 0
+        self._reaches_database = True
         self._thread = threading.Thread(target=self._keep, name="shard", daemon=True)
         self._thread.start()
 
     def state(self) -> dict[str, Any]:
-        """Return the shard's node, its engine's addresses (empty while it does not run), and how often it started."""
-        return {"node": os.environ[NODE_VARIABLE], "addresses": self._addresses, "starts": self._starts}
+        """Return the shard's node, its engine's addresses (empty while it does not run), how often it started, and
+        whether the database could be reached when it was to start."""
+        return {
+            "node": os.environ[NODE_VARIABLE],
+            "addresses": self._addresses,
+            "starts": self._starts,
+            "database": self._reaches_database,
+        }
 
     def stop(self) -> bool:
         """End the engine, which gives the shard back; return whether it ended in time."""
@@ -63,8 +73,11 @@ class ShardRunner:
             self._stopping.wait(_RESTART_S)
 
     def _run(self) -> None:
-        """Run the engine once. Raises ConfigError, OSError, or ValueError if its pipe was closed by `stop`."""
+        """Run the engine once. Raises PatrolError, OSError, or ValueError if its pipe was closed by `stop`."""
         settings = load(Path(os.environ[CONFIG_VARIABLE]))
+        self._reaches_database = database_answers(settings.record.url, _DATABASE_S)
+        if not self._reaches_database:
+            raise PatrolError("the database does not answer this machine")
         task = ShardTask(self._shard_no, os.environ[NODE_VARIABLE], settings.cluster.lease_s)
         self._starts += 1
         with subprocess.Popen(

@@ -38,7 +38,7 @@ def node_rows(rows: Sequence[ShardRow], state: Mapping[str, Any], cameras: Mappi
         found.append(
             {
                 "node": name,
-                "state": "not in Ray" if node is None else "drained" if node["drained"] else "up",
+                "state": _state(node),
                 "cores": "" if node is None else f"{node['cores']:g}",
                 "labels": "" if node is None else " ".join(f"{key}={value}" for key, value in node["labels"].items()),
                 "shards": len(own),
@@ -46,6 +46,12 @@ def node_rows(rows: Sequence[ShardRow], state: Mapping[str, Any], cameras: Mappi
             }
         )
     return found
+
+
+def _state(node: Mapping[str, Any] | None) -> str:
+    if node is None:
+        return "not in Ray"
+    return "cut off" if node["cut_off"] else "drained" if node["drained"] else "up"
 
 
 def _cameras(row: ShardRow, cameras: Mapping[str, int]) -> int:

@@ -16,12 +16,14 @@ _GAIN_MIN = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine. `cores`: that it has. `labels`: such as {"city": "1301"}. `leaves`: it is being drained."""
+    """A machine. `cores`: that it has. `labels`: such as {"city": "1301"}. `leaves`: it is being drained. `cut_off`: it
+    cannot reach the database, and runs what no other node can run."""
 
     name: str
     cores: float
     labels: Mapping[str, str] = field(default_factory=dict)
     leaves: bool = False
+    cut_off: bool = False
 
 
 class MoveCause(StrEnum):
@@ -30,6 +32,7 @@ class MoveCause(StrEnum):
     NEW = "new"
     NODE_GONE = "node gone"
     NODE_DRAINED = "node drained"
+    NODE_CUT_OFF = "node cut off from the database"
     BOUND_ELSEWHERE = "bound elsewhere"
     BALANCE = "balance"
 
@@ -97,7 +100,7 @@ def _allowed(
         wanted = sorted({label for county in shard.counties if (label := _binding(county, bindings))})
         names = tuple(name for name, node in living.items() if all(_has(node, label) for label in wanted))
         if names:
-            allowed[shard.number] = names
+            allowed[shard.number] = tuple(name for name in names if not living[name].cut_off) or names
         elif len(wanted) > 1:
             unplaced[shard.number] = f"its counties share a recorder or a platform, and are bound to {wanted}"
         else:
@@ -161,4 +164,6 @@ def _cause(source: str, living: Mapping[str, Node], leaving: set[str], allowed: 
         return MoveCause.NODE_DRAINED
     if source not in living:
         return MoveCause.NODE_GONE
-    return MoveCause.BALANCE if source in allowed else MoveCause.BOUND_ELSEWHERE
+    if source in allowed:
+        return MoveCause.BALANCE
+    return MoveCause.NODE_CUT_OFF if living[source].cut_off else MoveCause.BOUND_ELSEWHERE

@@ -15,6 +15,14 @@ from engine.storage.private_files import create_file, make_folder
 
 _BUSY_MS = 5000
 _CONNECT_S = 10
+_SILENCE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # ms
+}
+"""A connection over which nothing comes back any more, because a server or a network is gone, ends after some 10 s; the
+system's own values let it wait for hours."""
 _CHECKPOINT_PAGES = 8000
 """The write-ahead log grows to 32 MB before it is copied into the file: pages that are written repeatedly are then
 copied once. With SQLite's default of 1000 the same writer is less than half as fast (bench.store)."""
@@ -69,10 +77,11 @@ def name_of(url: URL) -> str:
     return display_url(url) if path is None else str(path.absolute())
 
 
-def connect(url: URL, options: str = "") -> Engine:
+def connect(url: URL, options: str = "", connect_s: int = _CONNECT_S) -> Engine:
     """Create the connection pool; nothing is connected yet. Creates the directory of a SQLite file; raises OSError.
 
-    `options`: of PostgreSQL's command line, for each session.
+    `options`: of PostgreSQL's command line, for each session. `connect_s`: how long a connection to PostgreSQL may
+    take, for each host of the URL.
     A SQLite file that does not exist is created for this user alone, at the first connection.
     """
     path = sqlite_file(url)
@@ -80,7 +89,7 @@ def connect(url: URL, options: str = "") -> Engine:
         make_folder(path.parent)
     if url.get_backend_name() != "sqlite":
         # Pre-ping replaces connections from before a restart of the server before they are used.
-        arguments = {"connect_timeout": _CONNECT_S, **({"options": options} if options else {})}
+        arguments = {"connect_timeout": connect_s, **_SILENCE, **({"options": options} if options else {})}
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=arguments)
         sa.event.listen(engine, "handle_error", _raise_unavailable, retval=True)
         return engine
@@ -93,6 +102,19 @@ def connect(url: URL, options: str = "") -> Engine:
     if path is not None:
         _guard_file(engine, DatabaseFile(path))
     return engine
+
+
+def database_answers(url: str, within_s: int) -> bool:
+    """Return whether the database can be reached from here. `within_s`: how long each of its hosts may take."""
+    engine = connect(parse_url(url), connect_s=within_s)
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.select(1))
+        return True
+    except StoreError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def file_of(engine: Engine) -> DatabaseFile | None:

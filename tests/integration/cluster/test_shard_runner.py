@@ -40,7 +40,10 @@ def test_an_engine_is_started_again_and_gives_its_shard_back_at_the_end(
     monkeypatch.setenv(NODE_VARIABLE, "node-1")
     runner = ShardRunner(1)
     try:
-        assert runner.state() == {"node": "node-1", "addresses": {}, "starts": 0}
+        assert runner.state() == {"node": "node-1", "addresses": {}, "starts": 0, "database": True}
+        config.write_text(good.replace(province.url, "postgresql://patrol@127.0.0.1:1/away"))
+        wait_until(lambda: not runner.state()["database"], 60)
+        assert runner.state()["starts"] == 0
         config.write_text(good)
         wait_until(lambda: runner.state()["addresses"], 60)
         assert (runner.state()["starts"], province.shard(1).node) == (1, "node-1")

@@ -51,6 +51,18 @@ def test_a_node_that_joins_gets_its_part_and_nobody_else_moves() -> None:
     assert 3 <= len(placed.moves) <= 4
 
 
+def test_a_node_that_is_cut_off_runs_only_what_no_other_can() -> None:
+    shards = [shard(n) for n in range(1, 7)]
+    before = dict(place(shards, THREE, {}, {}).node_of)
+    nodes = [*THREE[:2], Node("c", 2.0, {"city": "1301"}, cut_off=True)]
+    placed = place(shards, nodes, before, {})
+    assert "c" not in placed.node_of.values()
+    assert {(move.source, move.cause) for move in placed.moves} == {("c", MoveCause.NODE_CUT_OFF)}
+    bound = place([shard(1, 0.1, "130102"), shard(2, 0.1, "130203")], nodes, {1: "c", 2: "c"}, {"1301": "city=1301"})
+    assert bound.node_of[1] == "c"
+    assert bound.node_of[2] != "c"
+
+
 def test_a_drained_node_is_left() -> None:
     shards = [shard(n) for n in range(1, 7)]
     before = dict(place(shards, THREE, {}, {}).node_of)

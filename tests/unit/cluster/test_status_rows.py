@@ -11,8 +11,9 @@ ROWS = (
 CAMERAS = {"130102": 5, "130104": 2, "130203": 4}
 STATE = {
     "nodes": [
-        {"name": "a", "cores": 4.0, "labels": {"city": "1301"}, "drained": False},
-        {"name": "b", "cores": 2.5, "labels": {}, "drained": True},
+        {"name": "a", "cores": 4.0, "labels": {"city": "1301"}, "drained": False, "cut_off": False},
+        {"name": "b", "cores": 2.5, "labels": {}, "drained": True, "cut_off": False},
+        {"name": "c", "cores": 2.0, "labels": {}, "drained": False, "cut_off": True},
     ],
     "unplaced": {2: "no node has the label city=1302"},
 }
@@ -31,6 +32,7 @@ def test_nodes_are_those_of_the_keeper_and_those_that_hold_a_lease() -> None:
     assert [tuple(row[name] for name in shown) for row in node_rows(ROWS, STATE, CAMERAS)] == [
         ("a", "up", "4", "city=1301", 1),
         ("b", "drained", "2.5", "", 0),
+        ("c", "cut off", "2", "", 0),
     ]
     (alone,) = node_rows(ROWS, {}, CAMERAS)
     assert (alone["node"], alone["state"], alone["cameras"]) == ("a", "not in Ray", 7)
