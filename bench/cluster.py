@@ -50,8 +50,9 @@ from engine.storage.db.shards.leases import Leases
 from engine.storage.db.store import Store
 from engine.supervisor.app import Supervisor
 from tests.support import postgres
+from tests.support.cluster.processes import descendants
 from tests.support.cluster.province import Province, RunningFront
-from tests.support.cluster.ray_cluster import LEASE_S, QUICK_VISITS, RayCluster, descendants
+from tests.support.cluster.ray_cluster import LEASE_S, QUICK_VISITS, RayCluster
 from tests.support.cluster.shard_engine import ShardEngine
 from tests.support.waiting import wait_until
 

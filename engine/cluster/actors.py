@@ -19,11 +19,11 @@ from engine.cluster.placement.nodes import Node
 from engine.cluster.placement.shards import Shard
 from engine.cluster.ray_runtime import CONFIG_VARIABLE, NAMESPACE, NODE_LABEL
 from engine.cluster.registry_costs import shard_costs
-from engine.cluster.shard_runner import STOP_S, ShardRunner
+from engine.cluster.shard_runner import DATABASE_S, STOP_S, ShardRunner
 from engine.config import load
 from engine.errors import PatrolError
 from engine.runtime.log import configure_logging, logger
-from engine.storage.db.database import connect, parse_url
+from engine.storage.db.database import connect, database_answers, parse_url
 from engine.storage.db.shards.drained_nodes import DrainedNodes
 from engine.storage.db.shards.leases import Leases
 
@@ -49,6 +49,7 @@ class Keeper:
         self._leases, self._drained_nodes = Leases(database), DrainedNodes(database)
         self._drained = self._drained_nodes.all()
         self._cut_off = CutOffNodes()
+        self._asked: dict[Any, str] = {}
         self._running: dict[int, tuple[str, Any]] = {}
         self._unplaced: dict[int, str] = {}
         self._shards: tuple[Shard, ...] = ()
@@ -100,9 +101,10 @@ class Keeper:
         for number in sorted(without_database - held):
             name, _ = self._running[number]
             if self._cut_off.report(name, monotonic_ns()):
-                logger().warning("a node cannot reach the database: its shards run elsewhere for a while", node=name)
+                logger().warning("a node cannot reach the database: its shards run elsewhere", node=name)
         nodes = self._nodes()
         ids = {node.name: node_id for node, node_id in nodes}
+        self._ask_cut_off(ids)
         for number, (name, _) in list(self._running.items()):
             if name not in ids or number in ended:
                 del self._running[number]
@@ -119,6 +121,25 @@ class Keeper:
             _stop_runner(number, self._running.pop(number)[1])
         self._unplaced = dict(todo.unplaced)
 
+    def _ask_cut_off(self, ids: Mapping[str, str]) -> None:
+        """Ask the nodes that were cut off whether they can reach the database again; take their answers. `ids`: Ray's
+        ids of those that live."""
+        for name in self._cut_off.nodes() - ids.keys():
+            self._cut_off.clear(name)
+        for name in self._cut_off.to_ask(monotonic_ns()):
+            on_node = NodeAffinitySchedulingStrategy(ids[name], soft=False)
+            options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": on_node}
+            self._asked[ray.remote(_reaches_database).options(**options).remote()] = name
+        done, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0) if self._asked else ([], [])
+        for answer in done:
+            name = self._asked.pop(answer)
+            try:
+                if ray.get(answer):
+                    self._cut_off.clear(name)
+                    logger().info("a node reaches the database again", node=name)
+            except ray.exceptions.RayError as error:
+                _warn(f"{name} does not say whether it reaches the database", error)
+
     def _read_shards(self) -> set[int]:
         """Return the shards whose lease somebody has. Read what all of them cost, now and then, and when counties were
         assigned anew."""
@@ -132,7 +153,7 @@ class Keeper:
     def _nodes(self) -> list[tuple[Node, str]]:
         """Return the nodes that live and are ours, each with Ray's id."""
         found = []
-        cut_off = self._cut_off.nodes(monotonic_ns())
+        cut_off = self._cut_off.nodes()
         for row in ray.nodes():
             labels = dict(row.get("Labels") or {})
             name = labels.pop(NODE_LABEL, "")
@@ -150,6 +171,11 @@ class Keeper:
             except (ValueError, ray.exceptions.RayError):
                 continue
             self._running[row.shard_no] = state["node"], actor
+
+
+def _reaches_database() -> bool:
+    """Return whether the machine on which this runs can reach the database."""
+    return database_answers(load(Path(os.environ[CONFIG_VARIABLE])).record.url, DATABASE_S)
 
 
 def _runner_name(shard_no: int) -> str:

@@ -1,29 +1,33 @@
-"""Remembers which nodes cannot reach the database, so that shards run elsewhere for a while. Pure."""
+"""Remembers which nodes cannot reach the database, so that shards run elsewhere until they can. Pure."""
 
 from engine.clock import NS_PER_S
 
-AVOID_FIRST_NS = 60 * NS_PER_S
-AVOID_MAX_NS = 960 * NS_PER_S
+ASK_AGAIN_NS = 10 * NS_PER_S
+"""How often a node is asked whether it can reach the database again."""
 
 
 class CutOffNodes:
-    """Nodes that said they are cut off. Nobody asks a node that runs nothing, so each is tried again after a while: a
-    minute at first, twice as long each time that it is cut off again."""
+    """Nodes that are taken for cut off, from `report` to `clear`."""
 
     def __init__(self) -> None:
-        self._avoided: dict[str, tuple[int, int]] = {}
+        self._asked_ns: dict[str, int] = {}
 
     def report(self, node: str, now_ns: int) -> bool:
         """Take a node for cut off; return whether that is news."""
-        until_ns, length_ns = self._avoided.get(node, (0, 0))
-        if now_ns < until_ns:
-            return False
-        if now_ns > until_ns + AVOID_MAX_NS:
-            length_ns = 0  # it was well for long
-        length_ns = min(max(AVOID_FIRST_NS, 2 * length_ns), AVOID_MAX_NS)
-        self._avoided[node] = now_ns + length_ns, length_ns
-        return True
+        is_news = node not in self._asked_ns
+        self._asked_ns.setdefault(node, now_ns)
+        return is_news
 
-    def nodes(self, now_ns: int) -> frozenset[str]:
-        """Return the nodes that are taken for cut off now."""
-        return frozenset(node for node, (until_ns, _) in self._avoided.items() if now_ns < until_ns)
+    def clear(self, node: str) -> None:
+        """Take a node for well: it reaches the database, or is no more."""
+        self._asked_ns.pop(node, None)
+
+    def nodes(self) -> frozenset[str]:
+        """Return the nodes that are taken for cut off."""
+        return frozenset(self._asked_ns)
+
+    def to_ask(self, now_ns: int) -> list[str]:
+        """Return the nodes that have to be asked again now; each for once."""
+        due = [node for node, asked_ns in self._asked_ns.items() if now_ns - asked_ns >= ASK_AGAIN_NS]
+        self._asked_ns |= dict.fromkeys(due, now_ns)
+        return due

@@ -23,12 +23,22 @@ _ASK_AGAIN_S = 0.5
 
 
 @contextmanager
-def connected(address: str, listen: str) -> Iterator[None]:
-    """Be connected to the cluster whose head is at HOST:PORT. `listen`: the address of this machine. Raises PatrolError
-    if it does not answer."""
+def connected(address: str, listen: str, runs: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Be connected to the cluster whose head is at HOST:PORT. `listen`: the address of this machine. `runs`: whether
+    Ray's processes run that were just started here; they get time to begin. Raises PatrolError if it does not answer.
+    """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        _connect(address, listen)
+        give_up_ns = monotonic_ns() + (0 if runs is None else ns(_JOIN_S))
+        while True:
+            try:
+                _connect(address, listen)
+                break
+            except PatrolError:
+                if runs is None or not runs() or monotonic_ns() > give_up_ns:
+                    raise
+                ray.shutdown()
+                time.sleep(_ASK_AGAIN_S)
         yield
     finally:
         ray.shutdown()

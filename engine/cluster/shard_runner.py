@@ -23,7 +23,7 @@ from engine.storage.db.database import database_answers
 
 STOP_S = 15.0
 _RESTART_S = 1.0
-_DATABASE_S = 2
+DATABASE_S = 2
 """How long the database may take to answer, each of its hosts."""
 
 
@@ -51,13 +51,16 @@ class ShardRunner:
         }
 
     def stop(self) -> bool:
-        """End the engine, which gives the shard back; return whether it ended in time."""
+        """End the engine, which gives the shard back; return whether it ended in time. One that does not run is not
+        waited for."""
         self._stopping.set()
         process = self._process
-        if process is not None and process.stdin is not None:
+        if process is None:
+            return True
+        if process.stdin is not None:
             process.stdin.close()
         self._thread.join(STOP_S)
-        if self._thread.is_alive() and process is not None:
+        if self._thread.is_alive():
             process.kill()
             return False
         return True
@@ -69,16 +72,19 @@ class ShardRunner:
             except (PatrolError, OSError, ValueError) as error:
                 # A file with a typo, an engine that ended before it was told what to run.
                 logger().error("the engine of a shard does not start", shard=self._shard_no, detail=str(error))
-            self._addresses = {}
+            self._process, self._addresses = None, {}
             self._stopping.wait(_RESTART_S)
 
     def _run(self) -> None:
-        """Run the engine once. Raises PatrolError, OSError, or ValueError if its pipe was closed by `stop`."""
+        """Run the engine once, unless `stop` was called. Raises PatrolError, OSError, or ValueError if `stop`
+        closed its pipe."""
         settings = load(Path(os.environ[CONFIG_VARIABLE]))
-        self._reaches_database = database_answers(settings.record.url, _DATABASE_S)
+        self._reaches_database = database_answers(settings.record.url, DATABASE_S)
         if not self._reaches_database:
             raise PatrolError("the database does not answer this machine")
         task = ShardTask(self._shard_no, os.environ[NODE_VARIABLE], settings.cluster.lease_s)
+        if self._stopping.is_set():
+            return
         self._starts += 1
         with subprocess.Popen(
             [sys.executable, "-m", "engine.cluster.shard_process"],

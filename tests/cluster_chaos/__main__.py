@@ -18,6 +18,7 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append", default=[], help="a name in deeds.Deeds that happens; repeat it")
     parser.add_argument("--dir", help="folder for configurations and logs; default: a temporary one")
     parser.add_argument("--json", action="store_true", help="one JSON object on one line")
     options = parser.parse_args()
@@ -29,8 +30,7 @@ def main() -> int:
         made = None if options.dir else stack.enter_context(tempfile.TemporaryDirectory(prefix="patrol-cluster-"))
         folder = Path(options.dir or str(made)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        server = stack.enter_context(postgres.server())
-        figures = Run(folder, server, options.seed, stack).execute(options.minutes, options.seed)
+        figures = Run(folder, options.seed, stack).execute(options.minutes, only=options.only)
     print(json.dumps(figures, indent=None if options.json else 2))
     return bool(figures["broken"])
 

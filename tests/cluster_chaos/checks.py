@@ -1,32 +1,43 @@
-"""What must hold at the end of a run. Pure, but for reading the log."""
+"""What must hold at the end of a run. Pure, but for reading the logs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from collections.abc import Iterator, Sequence, Set
+from typing import TYPE_CHECKING, cast
 
 from engine.model.packed.verdict import visit_and_since
 
 if TYPE_CHECKING:
-    from tests.cluster_chaos.run import Fault
+    from tests.cluster_chaos.deeds import Fault
+    from tests.cluster_chaos.site import Site
 
 FIRST_S = 20.0
 """The first camera of a lost machine, and of an engine, is visited again within this time."""
-FROZEN_S = 25.0
-"""Of an engine that is frozen: its lease has to end first, and nobody is told."""
+_UNBOUND = ("front killed", "head killed, as its own machine sees it")
+"""Faults whose cameras are visited again when somebody starts what has ended."""
 PERIODS = 2
 _SHOWN = 5
 
 Row = tuple[str, int]
 
 
-def log(database: Engine) -> list[Row]:
+def log(site: "Site") -> list[Row]:
     """Return camera and visit of every verdict, in the order of the log."""
-    query = sa.text("SELECT n.camera_id, v.body FROM verdict_log v JOIN camera_nos n USING (camera_no) ORDER BY v.seq")
-    with database.connect() as connection:
-        return [(row.camera_id, visit_and_since(row.body)[0]) for row in connection.execute(query)]
+    rows = site.query(
+        "SELECT n.camera_id, v.body FROM verdict_log v JOIN camera_nos n USING (camera_no) ORDER BY v.seq"
+    )
+    return [(str(row.camera_id), visit_and_since(cast(bytes, row.body))[0]) for row in rows]
+
+
+def commands(site: "Site", acknowledged: Set[str], unsure: Set[str]) -> Iterator[str]:
+    """Yield a sentence for commands of the ledger that are there twice, or are not though they were acknowledged.
+    `unsure`: nobody knows whether they were done."""
+    times = Counter(str(row.why) for row in site.query("SELECT why FROM finding_events WHERE why LIKE 'order %'"))
+    if lost := sorted(acknowledged - times.keys()):
+        yield f"acknowledged, and lost: {len(lost)} commands of the ledger: {lost[:_SHOWN]}"
+    if twice := sorted(why for why, count in times.items() if count > 1):
+        yield f"in the ledger more than once: {twice[:_SHOWN]}"
+    if strange := sorted(times.keys() - acknowledged - unsure):
+        yield f"in the ledger, though they were refused: {strange[:_SHOWN]}"
 
 
 def verdicts(rows: Sequence[Row]) -> Iterator[str]:
@@ -68,10 +79,9 @@ def caps(peaks: Sequence[int], cap: int) -> Iterator[str]:
 def late(faults: "Sequence[Fault]", period_s: float) -> Iterator[str]:
     """Yield a sentence for each fault whose cameras were visited again too late."""
     for fault in faults:
-        if fault.what == "front killed" or (fault.first_s is None and fault.all_s is None and "drained" in fault.what):
+        if fault.what in _UNBOUND or (fault.first_s is None and fault.all_s is None and fault.is_idle):
             continue
-        first_s = FROZEN_S if "frozen" in fault.what else FIRST_S
-        if fault.first_s is None or fault.first_s > first_s:
+        if fault.first_s is None or fault.first_s > FIRST_S:
             yield f"{fault.what} at {fault.at_s:.0f} s: the first camera was visited again after {fault.first_s} s"
         if fault.all_s is None or fault.all_s > PERIODS * period_s:
             yield f"{fault.what} at {fault.at_s:.0f} s: all cameras were visited again after {fault.all_s} s"

@@ -53,7 +53,7 @@ class _Clients(set[Any]):
 def serve(port: int, cameras: int, visit_s_max: float, pipe: "Connection[Any, Any]") -> None:
     """Serve so many cameras until told to stop; then send the most visits at once of each recorder."""
     module = ModuleType("rtsp_replay")
-    source = REPLAY.read_text(encoding="utf-8").replace(_LAST_LINE, "")
+    source = REPLAY.read_text(encoding="utf-8").replace(_LAST_LINE, "").replace("'127.0.0.1'", "'0.0.0.0'")
     exec(compile(source, str(REPLAY), "exec"), module.__dict__)
     recorders = [_Recorder(visit_s_max) for _ in range(cameras // CAMERAS_PER_RECORDER)]
     plain: Any = module.Channel

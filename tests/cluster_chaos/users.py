@@ -1,25 +1,28 @@
-"""One who uses the cluster through its front meanwhile: reads cameras, and renames them."""
+"""Those who use the cluster through its front meanwhile: one renames cameras, one works in the ledger."""
 
 import contextlib
 import random
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.client import CallError, PatrolClient
 from engine.model.camera import Camera
+from engine.model.findings import Finding, FindingQuery, FindingState
 
 _CALL_S = 30.0
 _PAUSE_S = 0.2
+_AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
 class Caller:
     """Reads cameras and renames them, one after the other. `names`: by camera, the last that was acknowledged."""
 
-    def __init__(self, address: Callable[[], str], cameras: Sequence[Camera], seed: int) -> None:
-        self._address, self._cameras = address, cameras
+    def __init__(self, address: Callable[[], str], token: str, cameras: Sequence[Camera], seed: int) -> None:
+        self._address, self._token, self._cameras = address, token, cameras
         self._random = random.Random(seed)
         self.names: dict[str, str] = {}
         self.calls: Counter[str] = Counter()
@@ -40,7 +43,10 @@ class Caller:
     def _call(self) -> None:
         number = 0
         while not self._stopped.is_set():
-            with contextlib.suppress(CallError), PatrolClient(self._address(), timeout_s=_CALL_S) as client:
+            with (
+                contextlib.suppress(CallError),
+                PatrolClient(self._address(), token=self._token, timeout_s=_CALL_S) as client,
+            ):
                 while not self._stopped.is_set():
                     number += 1
                     self._once(client, self._random.choice(self._cameras), f"camera {number}")
@@ -59,3 +65,50 @@ class Caller:
         except CallError as error:
             self.calls[f"failed {error.status}"] += 1
             raise
+
+
+class Clerk:
+    """Dismisses findings and opens them again, each with words of its own. A call that was not answered is made again
+    with the same request id. `acknowledged`: the words of what was; `unsure`: of what may have been done."""
+
+    def __init__(self, address: Callable[[], str], token: str, seed: int) -> None:
+        self._address, self._token = address, token
+        self._random = random.Random(seed)
+        self.acknowledged: set[str] = set()
+        self.unsure: set[str] = set()
+        self.calls: Counter[str] = Counter()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stopped.set()
+        self._thread.join(2 * _CALL_S)
+
+    def _work(self) -> None:
+        while not self._stopped.is_set():
+            with contextlib.suppress(CallError), PatrolClient(self._address(), token=self._token) as client:
+                found = list(client.findings.list(FindingQuery()))
+                if found:
+                    self._change(self._random.choice(found))
+            time.sleep(_PAUSE_S)
+
+    def _change(self, finding: Finding) -> None:
+        why, request_id = f"order {uuid.uuid4().hex}", uuid.uuid4().hex
+        while not self._stopped.is_set():
+            try:
+                with PatrolClient(self._address(), token=self._token, timeout_s=_CALL_S) as client:
+                    dismissed = finding.state is FindingState.DISMISSED
+                    act = client.findings.reopen if dismissed else client.findings.dismiss
+                    act(finding.finding_id, why, request_id=request_id)
+                self.acknowledged.add(why)
+                self.unsure.discard(why)
+                self.calls["acknowledged"] += 1
+                return
+            except CallError as error:
+                self.calls[f"failed {error.status}"] += 1
+                if error.status not in _AGAIN:
+                    return
+                self.unsure.add(why)
+                time.sleep(_PAUSE_S)

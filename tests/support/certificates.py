@@ -13,6 +13,14 @@ from cryptography.x509.oid import NameOID
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """Return the PEM file of a self-signed certificate of 127.0.0.1, and a server context that uses it."""
+    pem, secret = certificate_files(folder, x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, secret)
+    return pem, context
+
+
+def certificate_files(folder: Path, subject: x509.GeneralName) -> tuple[Path, Path]:
+    """Write a self-signed certificate and its key; return their files."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "media.test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -24,7 +32,7 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.SubjectAlternativeName([subject]), False)
         .sign(key, hashes.SHA256())
     )
     pem, secret = folder / "cert.pem", folder / "key.pem"
@@ -32,6 +40,5 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     secret.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, secret)
-    return pem, context
+    secret.chmod(0o600)
+    return pem, secret

@@ -1,4 +1,4 @@
-"""Runs a temporary PostgreSQL cluster from Debian's package, behind a socket in its folder."""
+"""Runs temporary PostgreSQL servers from Debian's package, each behind a socket in its folder."""
 
 import os
 import pwd
@@ -17,24 +17,40 @@ _START_S = 60
 
 
 class PostgresServer:
-    """A cluster; `database()` creates an empty database and returns its URL."""
+    """A server; `database()` creates an empty database and returns its URL. `host`: where it listens too; empty: at its
+    socket only."""
 
-    def __init__(self, binaries: Path, folder: Path, prefix: list[str]) -> None:
-        self.folder = folder
+    def __init__(self, binaries: Path, folder: Path, prefix: list[str], host: str = "", port: int = 5432) -> None:
+        self.folder, self.host, self.port = folder, host, port
         self._binaries = binaries
         self._prefix = prefix
 
     def init(self) -> None:
         self._run("initdb", "-D", str(self.folder / "data"), "-U", "patrol", "-A", "trust", "-E", "UTF8", "--no-sync")
+        if self.host:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all,replication patrol samenet trust\n")
 
     def start(self) -> None:
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off"
+        options = (
+            f"-c listen_addresses={self.host} -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
+        )
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", str(_START_S), "-l",
                   str(self.folder / "log"), "-o", options, "start")  # fmt: skip
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server. `mode`: of pg_ctl; immediate is an abort without a checkpoint."""
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", mode, "stop")
+
+    def copy_of(self, primary: "PostgresServer") -> None:
+        """Become a standby of a server that runs; whatever there was is gone."""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        source = f"host={primary.folder} port={primary.port} user=patrol"
+        self._run("pg_basebackup", "-d", source, "-D", str(self.folder / "data"), "-R", "-c", "fast", "--no-sync")
+
+    def promote(self) -> None:
+        """Take over: a standby becomes the primary."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "promote")
 
     @property
     def pid(self) -> int:
@@ -66,8 +82,8 @@ def missing() -> str:
 
 
 @contextmanager
-def server() -> Iterator[PostgresServer]:
-    """Run a server and delete its cluster afterwards."""
+def new_server(host: str = "", port: int = 5432) -> Iterator[PostgresServer]:
+    """Make a server that is not started yet, and delete its folder afterwards."""
     binaries = _binaries()
     assert binaries is not None
     folder = Path(tempfile.mkdtemp(prefix="patrol-pg-"))
@@ -76,16 +92,22 @@ def server() -> Iterator[PostgresServer]:
         shutil.chown(folder, "postgres")
         prefix = ["runuser", "-u", "postgres", "--"]
     folder.chmod(0o755)
-    server = PostgresServer(binaries, folder, prefix)
     try:
+        yield PostgresServer(binaries, folder, prefix, host, port)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def server() -> Iterator[PostgresServer]:
+    """Run a server with an empty cluster, and delete it afterwards."""
+    with new_server() as server:
         server.init()
         server.start()
         try:
             yield server
         finally:
             server.stop("immediate")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _binaries() -> Path | None:

@@ -149,15 +149,17 @@ def _enter(settings: Settings, config: Path) -> None:
 def _run_node(settings: Settings, config: Path, cores: float, head: str, stop: threading.Event) -> None:
     """Run Ray's processes on this machine until `stop`. `head`: of the cluster to join; empty: this machine is it."""
     _enter(settings, config)
+    from engine.cluster.compiling import compile_code
     from engine.cluster.ray_runtime import RayNode, node_name
     from engine.cluster.session import connected, readmit, start_keeper, wait_for_node
     from engine.runtime.log import logger
 
     name, listen = node_name(settings.cluster), settings.cluster.listen
+    compile_code()
     node = RayNode(settings.cluster, config, cores or float(os.cpu_count() or 1), head)
     try:
         node.wait()
-        with connected(node.address, listen):
+        with connected(node.address, listen, lambda: node.running):
             if not head:
                 start_keeper()
             wait_for_node(name, lambda: node.running)

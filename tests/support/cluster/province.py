@@ -28,14 +28,14 @@ HERE, THERE = "130102", "130203"
 
 
 class RunningFront:
-    """`patrol front` as a process of its own."""
+    """`patrol front` as a process of its own. `sections`: more of its configuration."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, sections: str = "") -> None:
         folder.mkdir(parents=True)
         config, self.log = folder / "patrol.toml", folder / "log"
         config.write_text(
             f"[record]\nurl = '{url}'\n[log]\nformat = 'json'\n"
-            "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = '127.0.0.1:0'\n"
+            f"[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = '127.0.0.1:0'\n{sections}"
         )
         with self.log.open("w") as log:
             command = [sys.executable, "-m", "engine.cli", "front", "--config", str(config)]

@@ -1,23 +1,26 @@
 """Nodes of a real Ray cluster on this machine: `patrol cluster up` and `join` as processes of their own."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from engine.cluster.ray_runtime import own_folder
 from engine.config.cluster import ClusterSettings
 from engine.storage.db.shards.leases import Leases
+from tests.support.cluster.machines import Machine
+from tests.support.cluster.processes import descendants, kill_all
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 LEASE_S = 5
+_NO_MACHINES: Mapping[str, Machine] = MappingProxyType({})
 QUICK_VISITS = """
 [feed]
 deadline_s = 3
@@ -38,10 +41,25 @@ outage_cameras_min = 1000
 
 
 class RayCluster:
-    """The nodes, on one database. `sections`: of their configuration, beside what makes them a cluster."""
+    """The nodes, on one database.
 
-    def __init__(self, url: str, leases: Leases, folder: Path, stack: ExitStack, sections: str) -> None:
+    `sections`: of their configuration, beside what makes them a cluster. `tls`: certificate and key, where the nodes
+    are on `machines` with an address that others reach; empty: they share the addresses of this one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        leases: Leases,
+        folder: Path,
+        stack: ExitStack,
+        sections: str,
+        *,
+        machines: Mapping[str, Machine] = _NO_MACHINES,
+        tls: tuple[Path, ...] = (),
+    ) -> None:
         self._url, self._leases, self._stack, self._sections = url, leases, stack, sections
+        self._machines, self._tls = machines, tls
         self.folder = folder
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -53,15 +71,16 @@ class RayCluster:
             path.write_text(
                 f"[record]\nurl = '{self._url}'\nevidence_dir = '{self.folder}/{node}/ev'\n"
                 f"quarantine_dir = '{self.folder}/{node}/q'\n"
-                "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n"
+                f"{self._serve(node)}metrics_listen = ''\n[intake]\nlisten = ''\n"
                 f"[log]\nformat = 'json'\n{self._sections}"
-                f"[cluster]\nlisten = '127.0.0.2'\nnode = '{node}'\nport = {self.port}\nlease_s = {LEASE_S}\n"
+                f"[cluster]\nlisten = '{self._machine(node).address}'\nnode = '{node}'\nport = {self.port}\n"
+                f"lease_s = {LEASE_S}\n"
             )
         return path
 
     def start(self, node: str, *arguments: str) -> None:
         """Run `patrol cluster` with these arguments as a node, and wait until it is ready."""
-        command = [sys.executable, "-m", "engine.cli", "cluster", *arguments, "--config", str(self.config(node))]
+        command = self._command(node, *arguments)
         log = self.folder / f"{node}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(command, stderr=file, process_group=0)
@@ -97,7 +116,7 @@ class RayCluster:
 
     def call(self, *arguments: str) -> str:
         """Run a command of `patrol cluster` on the first node; return what it prints."""
-        command = [sys.executable, "-m", "engine.cli", "cluster", *arguments, "--config", str(self.config("node-1"))]
+        command = self._command("node-1", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -110,32 +129,20 @@ class RayCluster:
         """The node of each shard whose engine answers."""
         return {row.shard_no: row.node for row in self._leases.all() if row.is_held and row.address}
 
+    def join(self, node: str) -> None:
+        """Run `patrol cluster join` as a node."""
+        self.start(node, "join", f"{self._machine('node-1').address}:{self.port}")
 
-def descendants(pid: int) -> list[int]:
-    """A process with all that it has started, the last first: who looks after others must not see them go."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, left = [], [pid]
-    while left:
-        found.append(left.pop())
-        left += parents.get(found[-1], [])
-    return found
+    def _machine(self, node: str) -> Machine:
+        return self._machines.get(node) or Machine(node, "127.0.0.2")
 
+    def _serve(self, node: str) -> str:
+        if not self._tls:
+            return "[serve]\ngrpc_listen = '127.0.0.1:0'\n"
+        certificate, key = self._tls
+        address = self._machine(node).address
+        return f"[serve]\ngrpc_listen = '{address}:0'\ntls_cert_file = '{certificate}'\ntls_key_file = '{key}'\n"
 
-def signal_all(pids: Sequence[int], number: int) -> None:
-    """Send a signal to processes; those that are gone are left out."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
-
-
-def kill_all(pids: Sequence[int]) -> None:
-    """End processes at once."""
-    signal_all(pids, signal.SIGKILL)
+    def _command(self, node: str, *arguments: str) -> list[str]:
+        own = [sys.executable, "-m", "engine.cli", "cluster", *arguments, "--config", str(self.config(node))]
+        return [*self._machine(node).prefix, *own]

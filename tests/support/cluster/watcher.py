@@ -11,11 +11,11 @@ _JOIN_S = 30.0
 
 
 class Watcher:
-    """`address`: of the front that there is now. `seen`: camera and visit of each verdict that it was told, in order.
-    `failure`: why it ended by itself; None while it goes on."""
+    """`address`: of the front that there is now. `token`: if it asks for one. `seen`: camera and visit of each verdict
+    that it was told, in order. `failure`: why it ended by itself; None while it goes on."""
 
-    def __init__(self, address: Callable[[], str]) -> None:
-        self._address = address
+    def __init__(self, address: Callable[[], str], token: str = "") -> None:
+        self._address, self._caller_token = address, token
         self.seen: list[tuple[str, int]] = []
         self.failure: CallError | None = None
         self._token = ""
@@ -38,7 +38,7 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stopped.is_set():
             try:
-                with PatrolClient(self._address()) as client:
+                with PatrolClient(self._address(), token=self._caller_token) as client:
                     for batch in client.watch_batches(resume_token=self._token):
                         self.seen += [(verdict.camera_id, verdict.visit_id) for verdict in batch.verdicts]
                         self._token = batch.resume_token

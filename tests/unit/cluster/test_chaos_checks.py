@@ -5,7 +5,7 @@ from itertools import starmap
 import pytest
 
 from tests.cluster_chaos import checks
-from tests.cluster_chaos.run import Fault
+from tests.cluster_chaos.deeds import Fault
 
 ROWS = [("c1", 10), ("c2", 11), ("c1", 12), ("c3", 13)]
 
@@ -48,8 +48,8 @@ def test_a_cap_that_was_exceeded_is_named_by_recorder() -> None:
 def test_cameras_that_were_visited_again_too_late_are_found() -> None:
     good = (
         ("machine lost", 5.0, 19.9, 59.0),
-        ("engine frozen for three leases", 5.0, 24.0, 40.0),
-        ("machine drained", 5.0, None, None),
+        ("engine frozen for three leases", 5.0, 19.0, 40.0),
+        ("machine drained", 5.0, None, None, True),
         ("front killed", 5.0, 2.0, None),
     )
     assert list(checks.late(list(starmap(Fault, good)), 30.0)) == []

@@ -1,28 +1,27 @@
-"""A node that cannot reach the database gets no shards for a while, and is tried again."""
+"""A node that cannot reach the database is known as such until it says that it can, and is asked now and then."""
 
 from engine.clock import NS_PER_S
-from engine.cluster.cut_off import AVOID_FIRST_NS, AVOID_MAX_NS, CutOffNodes
+from engine.cluster.cut_off import ASK_AGAIN_NS, CutOffNodes
 
 NOW_NS = 5 * NS_PER_S
 
 
-def test_a_node_is_avoided_for_a_minute_and_told_of_once() -> None:
+def test_a_node_is_told_of_once_and_asked_again_now_and_then() -> None:
     nodes = CutOffNodes()
     assert nodes.report("a", NOW_NS)
     assert not nodes.report("a", NOW_NS + NS_PER_S)
-    assert nodes.nodes(NOW_NS + AVOID_FIRST_NS - 1) == {"a"}
-    assert nodes.nodes(NOW_NS + AVOID_FIRST_NS) == set()
+    assert nodes.nodes() == {"a"}
+    asked = [at_s for at_s in range(31) if nodes.to_ask(NOW_NS + at_s * NS_PER_S)]
+    assert asked == [10, 20, 30]
+    assert ASK_AGAIN_NS == 10 * NS_PER_S
 
 
-def test_each_time_takes_twice_as_long_until_it_was_well_for_long() -> None:
-    nodes, now_ns, lengths = CutOffNodes(), NOW_NS, []
-    for _ in range(6):
-        began_ns = now_ns
-        assert nodes.report("a", now_ns)
-        while nodes.nodes(now_ns):
-            now_ns += NS_PER_S
-        lengths.append(now_ns - began_ns)
-    assert lengths == [AVOID_FIRST_NS * factor for factor in (1, 2, 4, 8, 16, 16)]
-    now_ns += AVOID_MAX_NS + 1
-    assert nodes.report("a", now_ns)
-    assert nodes.nodes(now_ns + AVOID_FIRST_NS) == set()
+def test_a_node_that_reaches_the_database_is_well() -> None:
+    nodes = CutOffNodes()
+    nodes.report("a", NOW_NS)
+    nodes.report("b", NOW_NS)
+    nodes.clear("a")
+    nodes.clear("never heard of")
+    assert nodes.nodes() == {"b"}
+    assert nodes.to_ask(NOW_NS + ASK_AGAIN_NS) == ["b"]
+    assert nodes.report("a", NOW_NS)
