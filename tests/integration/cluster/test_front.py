@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ def cluster(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
         yield running
 
 
+def _has_verdicts(client: PatrolClient, camera_id: str, number: int) -> bool:
+    return len(list(islice(client.verdicts(camera_id), number))) == number
+
+
 def test_reads_are_those_of_the_whole_province(cluster: FrontedProvince) -> None:
     client = cluster.client
     assert [camera.camera.camera_id for camera in client.cameras()] == IDS
@@ -50,7 +55,7 @@ def test_reads_are_those_of_the_whole_province(cluster: FrontedProvince) -> None
     for camera_id in ("c0", "c1"):
         assert client.camera(camera_id).camera.camera_id == camera_id
         assert client.verdict(camera_id).camera_id == camera_id
-        assert len(list(islice(client.verdicts(camera_id), 2))) == 2
+        wait_until(partial(_has_verdicts, client, camera_id, 2), 60)
         assert client.plan(camera_id).camera_id == camera_id
         assert client.story(camera_id).events
     with pytest.raises(CallError, match="nowhere") as caught:
