@@ -16,6 +16,8 @@ from engine.errors import ConfigError, PatrolError
 from engine.front.directory import Directory
 from engine.front.logs import FinalFindingEvents, FinalVerdicts
 from engine.front.port import FrontPort
+from engine.front.pushes.intake import CameraShards, FrontIntake, bounds_of, takes_pushes
+from engine.front.pushes.passing_on import PassingOn
 from engine.front.replica import Replica
 from engine.front.targets import target_groups
 from engine.hub.composition.parts import start_exporter
@@ -29,6 +31,7 @@ from engine.serve.access.forwarded import ForwardedCalls
 from engine.serve.access.refusals import Refusals
 from engine.serve.forwarding.calls import ShardCalls
 from engine.serve.forwarding.front_door import FrontDoor
+from engine.serve.forwarding.pushes import PushCalls
 from engine.serve.forwarding.questions import ShardQuestions
 from engine.serve.forwarding.shards import ShardChannels
 from engine.serve.port import HubPort
@@ -48,11 +51,12 @@ _GRACE_S = 1.0
 
 
 class Front:
-    """A front that serves from its construction until `close`. `addresses`: grpc and metrics."""
+    """A front that serves from its construction until `close`. `addresses`: grpc, metrics, and intake if gateways
+    push to it."""
 
     def __init__(self, settings: Settings, calendar: Calendar) -> None:
-        """Raises StoreError if the database cannot be used, ConfigError if it has no shards or TLS files cannot be
-        read, ListenError if an address cannot be bound."""
+        """Raises StoreError if the database cannot be used, ConfigError if it has no shards, or if TLS files or CURVE
+        keys cannot be read, ListenError if an address cannot be bound."""
         self._stack = contextlib.ExitStack()
         self._stopped = threading.Event()
         self._read_ns = monotonic_ns()
@@ -79,7 +83,8 @@ class Front:
         replica = Replica(store, leases)
         directory = Directory(leases, replica, store.findings)
         channels = shard_channels(settings.front)
-        calls = ShardCalls(directory, channels, ForwardedCalls(store.access.places_key()))
+        forwarded = ForwardedCalls(store.access.places_key())
+        calls = ShardCalls(directory, channels, forwarded)
         port = FrontPort(settings, calendar, store, replica, ShardQuestions(directory, calls))
         serve = settings.serve
         bounds = serve.watch_queue_max, serve.watchers_max
@@ -120,6 +125,13 @@ class Front:
         follower.start()
         stack.callback(follower.join)
         server.set_ready(True)
+        if takes_pushes(settings):
+            shard_of = CameraShards(replica.registry.cameras, directory)
+            passing_on = PassingOn(bounds_of(settings), PushCalls(directory, channels, forwarded), shard_of, metrics)
+            server.run_beside(passing_on.run())
+            intake = FrontIntake(settings, replica.registry.cameras, shard_of, passing_on, metrics, refusals)
+            stack.callback(intake.close)
+            addresses["intake"] = intake.address
         return addresses
 
     def _follow(self, replica: Replica, directory: Directory, watchers: "_Watchers") -> None:

@@ -37,6 +37,7 @@ from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.pictures import PictureService
 from engine.hub.shards.applied_configuration import StartConfiguration
+from engine.hub.shards.front_pushes import FrontPushes
 from engine.hub.shards.lease import ShardLease
 from engine.hub.shards.registry_follower import RegistryFollower
 from engine.hub.state import HubState
@@ -115,7 +116,8 @@ def compose(
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
-    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
+    pictured = memory.catalog.pictured_wall_ns
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals, pictured)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests)
     is_lasting = start is not None and start.is_used
@@ -135,7 +137,9 @@ def compose(
     _check_web(settings, storage.store)
     emit_call = None if exporter is None else exporter.emit_call
     served = port, storage.store.access, outlets.watch, ledger.watch, metrics
-    grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, readiness.unready, refusals, emit_call)
+    pushes = None if lease is None else FrontPushes(gateways, calls, state.pushed, lambda: workers.intake.has_room)
+    limits = readiness.unready, refusals, emit_call
+    grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, *limits, pushes=pushes)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration, start)
     loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease)
