@@ -126,13 +126,28 @@ class Front:
         stack.callback(follower.join)
         server.set_ready(True)
         if takes_pushes(settings):
-            shard_of = CameraShards(replica.registry.cameras, directory)
-            passing_on = PassingOn(bounds_of(settings), PushCalls(directory, channels, forwarded), shard_of, metrics)
-            server.run_beside(passing_on.run())
-            intake = FrontIntake(settings, replica.registry.cameras, shard_of, passing_on, metrics, refusals)
-            stack.callback(intake.close)
-            addresses["intake"] = intake.address
+            push_calls = PushCalls(directory, channels, forwarded)
+            addresses["intake"] = self._take_pushes(settings, replica, directory, push_calls, server, refusals, stack)
         return addresses
+
+    def _take_pushes(
+        self,
+        settings: Settings,
+        replica: Replica,
+        directory: Directory,
+        calls: PushCalls,
+        server: GrpcServer,
+        refusals: Refusals,
+        stack: contextlib.ExitStack,
+    ) -> str:
+        """Take what gateways push, and pass it on; return the address that they push to."""
+        cameras = replica.registry.cameras
+        shard_of = CameraShards(cameras, directory.of_region)
+        passing_on = PassingOn(bounds_of(settings), calls, shard_of, self._metrics)
+        server.run_beside(passing_on.run())
+        intake = FrontIntake(settings, cameras, shard_of, passing_on, self._metrics, refusals)
+        stack.callback(intake.close)
+        return intake.address
 
     def _follow(self, replica: Replica, directory: Directory, watchers: "_Watchers") -> None:
         """Read what the shards commit, until `close`."""

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from engine.clock import NS_PER_S, monotonic_ns, ns
 from engine.config.schema import Settings
@@ -19,7 +19,6 @@ from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.descriptors import connections_within
 from engine.runtime.transport import Channel, Poller, Transport
 from engine.serve.access.refusals import Refusals
-from engine.serve.forwarding.shards import Shards
 
 _WAIT_MS = 100
 _MESSAGES_A_TURN = 64
@@ -45,16 +44,16 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 class CameraShards:
-    """Which shard has a camera, by its county. For any thread."""
+    """Which shard has a camera: that of its county, `of_region(region)`. For any thread."""
 
-    def __init__(self, cameras: Mapping[str, Camera], shards: Shards) -> None:
+    def __init__(self, cameras: Mapping[str, Camera], of_region: Callable[[str], int]) -> None:
         self._cameras = cameras
-        self._shards = shards
+        self._of_region = of_region
 
     def __call__(self, camera_id: str) -> int:
         """Return the number of the shard; 0 if there is none, or the camera is not in the registry."""
         camera = self._cameras.get(camera_id)
-        return 0 if camera is None else self._shards.of_region(camera.region)
+        return 0 if camera is None else self._of_region(camera.region)
 
 
 class FrontIntake:

@@ -63,6 +63,8 @@ class ForwardedCalls:
         if told is None:
             return None
         kind, peer = told
+        if kind == _PUSHES:
+            raise UnauthenticatedError("a front makes this call for callers only, and says for whom")
         return Forwarded(peer.replace(",", " "), kind == _PART)
 
     def _signed(self, told: str, authorization: str) -> tuple[str, str]:

@@ -28,14 +28,14 @@ HERE, THERE = "130102", "130203"
 
 
 class RunningFront:
-    """`patrol front` as a process of its own."""
+    """`patrol front` as a process of its own. `more`: TOML for its file."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, more: str = "") -> None:
         folder.mkdir(parents=True)
         config, self.log = folder / "patrol.toml", folder / "log"
         config.write_text(
             f"[record]\nurl = '{url}'\n[log]\nformat = 'json'\n"
-            "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = '127.0.0.1:0'\n"
+            f"[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = '127.0.0.1:0'\n{more}"
         )
         with self.log.open("w") as log:
             command = [sys.executable, "-m", "engine.cli", "front", "--config", str(config)]
@@ -91,9 +91,9 @@ class Province:
         task = ShardTask(shard_no, node, self._lease_s)
         return self._stack.enter_context(ShardEngine(settings, task, folder))
 
-    def front(self) -> RunningFront:
+    def front(self, more: str = "") -> RunningFront:
         self._engines += 1
-        return self._stack.enter_context(RunningFront(self.url, self._folder / f"front-{self._engines}"))
+        return self._stack.enter_context(RunningFront(self.url, self._folder / f"front-{self._engines}", more))
 
     def shard(self, number: int) -> ShardRow:
         return next(row for row in self.leases.all() if row.shard_no == number)
