@@ -115,7 +115,7 @@ class PassingOn:
         """Send keyframes; return the answer, None without one."""
         try:
             kept = passed_on.unpack_kept(await self._calls.take(shard_no, passed_on.pack(pushes)))
-        except PatrolError as error:
+        except Exception as error:  # noqa: BLE001 (what goes wrong with one shard must not end the others' turn)
             self._failed(shard_no, error)
             self._metrics.passed_on("unanswered", len(pushes))
             return None
@@ -127,12 +127,13 @@ class PassingOn:
         self._metrics.passed_on("taken", len(pushes) - left)
         return kept
 
-    def _failed(self, shard_no: int, error: PatrolError) -> None:
+    def _failed(self, shard_no: int, error: Exception) -> None:
         now_ns = monotonic_ns()
         since_ns = self._failing_since_ns.setdefault(shard_no, now_ns)
         if shard_no not in self._logged and now_ns - since_ns >= _AWAY_LOGGED_NS:
             self._logged.add(shard_no)
-            logger().warning("keyframes of gateways not passed on", shard=shard_no, detail=str(error))
+            traced = None if isinstance(error, PatrolError) else error
+            logger().warning("keyframes of gateways not passed on", shard=shard_no, detail=str(error), exc_info=traced)
 
     def _count(self, drops: Drops) -> None:
         for reason, number in drops.items():

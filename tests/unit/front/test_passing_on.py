@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.clock import NS_PER_S
 from engine.errors import UnavailableError
@@ -26,17 +27,21 @@ def push(camera_id: str, at_wall_ns: int = 1) -> Push:
 
 
 class Engines:
-    """The engines of two shards, as a front sees them. `answers`: what each says; None: it says nothing."""
+    """The engines of two shards, as a front sees them. `answers`: what each says; None: it says nothing. `broken`: what
+    goes wrong with the first."""
 
     def __init__(self) -> None:
         self.answers: dict[int, Kept | None] = {1: Kept(), 2: Kept()}
         self.seen: list[tuple[int, str]] = []
         self.stuck = asyncio.Event()
         self.stuck_shard = 0
+        self.broken: Exception | None = None
 
     async def take(self, shard_no: int, raw: bytes) -> bytes:
         if shard_no == self.stuck_shard:
             await self.stuck.wait()
+        if self.broken is not None and shard_no == 1:
+            raise self.broken
         kept = self.answers[shard_no]
         if kept is None:
             raise UnavailableError("away")
@@ -118,6 +123,29 @@ def test_what_an_engine_does_not_take_is_sent_again(monkeypatch: pytest.MonkeyPa
     assert 'patrol_passed_on_frames_total{outcome="taken"} 2.0' in shown
     for outcome in ("kept", "unanswered"):
         assert f'patrol_passed_on_frames_total{{outcome="{outcome}"}} 0.0' not in shown
+
+
+def test_what_goes_wrong_with_one_shard_ends_no_other_and_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ASK_AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "_AWAY_LOGGED_NS", 0)
+
+    async def test(engines: Engines, metrics: Metrics) -> None:
+        engines.broken = RuntimeError("a bug")
+        async with running(engines, metrics) as passing_on:
+            offer(passing_on, "a")
+            await until(lambda: bool(logged))
+            offer(passing_on, "x")
+            await until(lambda: (2, "x") in engines.seen)
+            engines.broken = None
+            await until(lambda: passing_on.is_idle)
+            assert (1, "a") in engines.seen
+
+    with capture_logs() as logged:
+        run(test)
+    assert [(line["event"], line["shard"]) for line in logged] == [
+        ("keyframes of gateways not passed on", 1),
+        ("keyframes of gateways are passed on again", 1),
+    ]
 
 
 def test_what_is_left_at_the_end_is_counted() -> None:

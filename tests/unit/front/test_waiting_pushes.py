@@ -176,4 +176,4 @@ class Machine(RuleBasedStateMachine):
         assert self.waiting.frames == self.waiting.size == 0
 
 
-TestWhateverHappens = Machine.TestCase
+test_the_books_balance_whatever_happens = Machine.TestCase
