@@ -20,11 +20,13 @@ BATCH_BYTES_MAX = 2 * 1024 * 1024
 
 
 class PassedOn(NamedTuple):
-    """A keyframe as it arrives at the engine. `header`: KeyframeHeader, serialised and not checked yet."""
+    """A keyframe as it arrives at the engine. `header`: KeyframeHeader, serialised and not checked yet. `camera_id`: in
+    it; empty if it is none."""
 
     gateway: str
     header: bytes
     payload: bytes
+    camera_id: str
 
 
 class Kept(NamedTuple):
@@ -58,7 +60,7 @@ def unpack(raw: bytes) -> list[PassedOn]:
         raise WireError(
             DropReason.MALFORMED, f"{len(message.items)} keyframes in a message; allowed: {BATCH_KEYFRAMES_MAX}"
         )
-    return [PassedOn(item.gateway, item.header, item.payload) for item in message.items]
+    return [PassedOn(item.gateway, item.header, item.payload, _camera_id(item.header)) for item in message.items]
 
 
 def pack_kept(kept: Kept) -> bytes:
@@ -74,3 +76,10 @@ def unpack_kept(raw: bytes) -> Kept:
     except ProtobufError as error:
         raise WireError(DropReason.MALFORMED, f"not a KeptKeyframes: {error}") from error
     return Kept(tuple(message.unknown), message.no_room)
+
+
+def _camera_id(header: bytes) -> str:
+    try:
+        return feed_pb2.KeyframeHeader.FromString(header).camera_id
+    except ProtobufError:
+        return ""

@@ -27,7 +27,7 @@ from engine.model.registry import (
     CameraStatus,
     Region,
 )
-from engine.model.verdict import State, Verdict
+from engine.model.verdict import Verdict
 from engine.storage.db.store import VisitRecord
 
 _LISTS_MAX = 64
@@ -92,11 +92,6 @@ class Catalog:
         """Return when the visit of a camera's latest verdict was; 0 if it has none."""
         packed = self._latest.get(camera_id)
         return 0 if packed is None else packed.at_wall_ns
-
-    def pictured_wall_ns(self, camera_id: str) -> int:
-        """Return the same if a keyframe came in that visit; else 0."""
-        packed = self._latest.get(camera_id)
-        return 0 if packed is None or packed.shape.key.state == State.OFFLINE else packed.at_wall_ns
 
     def page(self, query: CameraQuery) -> CameraPage:
         """Return the page of cameras that follows `query.after`, in the order asked for."""

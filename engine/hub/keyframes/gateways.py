@@ -1,6 +1,6 @@
 """Receives what gateways push: accepts a keyframe, or refuses it with a reason that is counted and, sampled, logged."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.clock import NS_PER_S, monotonic_ns, wall_ns
 from engine.config.intake import IntakeSettings
@@ -28,7 +28,7 @@ _STRANGERS, _CLOSED = "strangers", "closed"
 
 class Gateways:
     """For one thread: the hub's, or that of a front's intake. `keys`: None without CURVE, where everybody on the
-    machine may push. `connections`: those to the intake. `stored`: as of LatestTimes, for what fronts pass on.
+    machine may push. `connections`: those to the intake. `latest`: of what fronts pass on.
 
     The first refused push of a gateway for a reason is logged, the others of that minute are summed: a gateway whose
     clock is wrong makes two lines a minute, and not a thousand. `refusals`: all of them, for the audit log.
@@ -42,9 +42,9 @@ class Gateways:
         metrics: Metrics,
         connections: ConnectionLimit,
         refusals: Refusals | None = None,
-        stored: Callable[[str], int] = lambda _: 0,
+        latest: LatestTimes | None = None,
     ) -> None:
-        self._latest = LatestTimes(stored)
+        self._latest = latest or LatestTimes()
         self._refusals = refusals or Refusals()
         self._cameras = cameras
         self._keys = keys

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from engine.client import PatrolClient
 from engine.clock import NS_PER_S, wall_ns
 from engine.feed import passed_on
 from engine.model.access import AuditQuery, Role, TokenOrder
@@ -24,11 +25,13 @@ from tests.support.cluster.pushed_province import (
     ONE,
     PUSHED_HERE,
     PUSHED_THERE,
+    QUIET,
     VISITED,
     PushedProvince,
     dropped,
     keyframe,
     push,
+    send_as_front,
 )
 from tests.support.cluster.shard_engine import ShardEngine
 from tests.support.postgres import PostgresServer
@@ -46,6 +49,10 @@ class Running:
         self.engines: dict[int, ShardEngine] = {number: province.start(number, f"node-{number}") for number in (1, 2)}
         self.addresses = {number: engine.addresses() for number, engine in self.engines.items()}
         self.at_front = self.pushed.front.addresses["metrics"]
+
+    def send_as_front(self, shard_no: int, camera_id: str, at_wall_ns: int) -> passed_on.Kept:
+        sent = Push(BOTH, keyframe(camera_id, at_wall_ns))
+        return send_as_front(self.addresses[shard_no]["grpc"], self.pushed.front_key, sent)
 
     def judged(self, socket: Any, camera_id: str) -> int:
         """Push until a keyframe that was pushed here is judged; return its time."""
@@ -71,12 +78,12 @@ def test_the_cameras_of_each_shard_get_verdicts(running: Running) -> None:
 
 
 def test_a_gateway_pushes_for_its_own_cameras_only_and_the_audit_log_says_who_tried(running: Running) -> None:
-    before, refused = running.pushed.last(PUSHED_HERE), dropped(running.at_front, "out_of_scope")
+    at_wall_ns, refused = wall_ns(), dropped(running.at_front, "out_of_scope")
     with running.pushed.gateway(ONE) as gateway:
-        push(gateway, PUSHED_HERE, wall_ns())
+        push(gateway, PUSHED_HERE, at_wall_ns)
         running.judged(gateway, PUSHED_THERE)
     assert dropped(running.at_front, "out_of_scope") == refused + 1
-    assert running.pushed.last(PUSHED_HERE) == before
+    assert at_wall_ns not in running.pushed.times(PUSHED_HERE)
     assert '"push refused"' in running.pushed.front.log.read_text()
 
     def noted() -> bool:
@@ -101,15 +108,10 @@ def test_what_the_front_refuses_it_counts(running: Running) -> None:
 
 def test_a_keyframe_that_is_sent_again_has_one_verdict(running: Running) -> None:
     """As after an answer that was lost: the shard took it, and the front does not know."""
-    at_wall_ns, address = wall_ns(), running.addresses[2]["grpc"]
-    raw = passed_on.pack([Push(BOTH, keyframe(PUSHED_THERE, at_wall_ns))])
-    channel: Any
+    at_wall_ns = wall_ns()
     before = dropped(running.addresses[2]["metrics"], "not_newer")
-    with grpc.insecure_channel(address) as channel:
-        for _ in range(2):
-            metadata = [ForwardedCalls(running.pushed.front_key).metadata_of_pushes(wall_ns())]
-            reply = channel.unary_unary(TAKE_PUSHES)(raw, timeout=15, metadata=metadata)
-            assert passed_on.unpack_kept(reply) == passed_on.Kept()
+    for _ in range(2):
+        assert running.send_as_front(2, PUSHED_THERE, at_wall_ns) == passed_on.Kept()
     assert dropped(running.addresses[2]["metrics"], "not_newer") == before + 1
     with running.pushed.gateway(BOTH) as gateway:
         running.judged(gateway, PUSHED_THERE)
@@ -119,8 +121,9 @@ def test_a_keyframe_that_is_sent_again_has_one_verdict(running: Running) -> None
 @pytest.mark.long
 def test_a_shard_that_is_killed_and_started_again_gets_what_was_pushed_meanwhile(running: Running) -> None:
     pushed = running.pushed
-    running.engines[1].send_all(signal.SIGKILL)
     with pushed.gateway(BOTH) as gateway:
+        quiet_ns = running.judged(gateway, QUIET)
+        running.engines[1].send_all(signal.SIGKILL)
         running.judged(gateway, PUSHED_THERE)  # the other one goes on
         wait_until(lambda: not pushed.province.shard(1).is_held, 10 * LEASE_S)
         superseded = dropped(running.at_front, "superseded")
@@ -131,7 +134,12 @@ def test_a_shard_that_is_killed_and_started_again_gets_what_was_pushed_meanwhile
         running.engines[1] = pushed.province.start(1, "node-3")
         running.addresses[1] = running.engines[1].addresses()
         assert wait_until(lambda: pushed.last(PUSHED_HERE) == times[1], 60, what="what waited at the front is judged")
+        before = dropped(running.addresses[1]["metrics"], "not_newer")
+        assert running.send_as_front(1, QUIET, quiet_ns) == passed_on.Kept()
+        now = dropped(running.addresses[1]["metrics"], "not_newer")
+        assert now == before + 1, "the engine before this one has judged it"
         running.judged(gateway, PUSHED_HERE)
+    assert pushed.times(QUIET).count(quiet_ns) == 1
     assert times[0] not in pushed.times(PUSHED_HERE), "a newer one of its camera waited"
     assert len(set(pushed.times(PUSHED_HERE))) == len(pushed.times(PUSHED_HERE))
 
@@ -166,12 +174,17 @@ def test_only_fronts_may_pass_on_what_gateways_pushed(running: Running) -> None:
     address = running.addresses[2]["grpc"]
     raw = passed_on.pack([Push(BOTH, keyframe(PUSHED_THERE, wall_ns() + NS_PER_S))])
     forged = ForwardedCalls(b"x" * 64).metadata_of_pushes(wall_ns())
+    with PatrolClient(address, token=secret) as chief:
+        wait_until(lambda: chief.access.caller().actor.name == "chief")  # the shard reads of the token in a second
     channel: Any
     with grpc.insecure_channel(address) as channel:
         for metadata in ([("authorization", f"Bearer {secret}")], [forged], []):
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary(TAKE_PUSHES)(raw, timeout=15, metadata=metadata)
             assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    with PatrolClient(running.pushed.front.addresses["grpc"], token=secret) as chief:
+        entries = list(chief.access.audit_entries(AuditQuery(actor="chief")))
+        assert ("patrol.shard.Intake/Take", "PERMISSION_DENIED") in [(entry.method, entry.outcome) for entry in entries]
     with grpc.insecure_channel(running.pushed.front.addresses["grpc"]) as channel:
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(TAKE_PUSHES)(raw, timeout=15)

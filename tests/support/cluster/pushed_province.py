@@ -3,22 +3,28 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import grpc
 import zmq
 import zmq.auth
 
 from engine.client import CallError, PatrolClient
-from engine.feed import wire
+from engine.clock import wall_ns
+from engine.feed import passed_on, wire
 from engine.model.camera import Camera
-from engine.model.keyframe import Codec, Keyframe
+from engine.model.keyframe import Codec, Keyframe, Push
 from engine.model.visit import FeedKind
+from engine.serve.access.forwarded import ForwardedCalls
+from engine.serve.access.fronts_only import TAKE_PUSHES
 from engine.storage.db.store import Store
 from tests.support.cluster.province import HERE, LEASE_S, THERE, Province, RunningFront
 from tests.support.feed.clips import encode, scene
 from tests.support.live_engine import scrape
 
 PICTURE = encode(Codec.H264, [scene(640, 360)])[0]
-PUSHED_HERE, PUSHED_THERE, VISITED, HOMELESS = "p-here", "p-there", "c0", "p-nowhere"
+PUSHED_HERE, PUSHED_THERE, QUIET, VISITED, HOMELESS = "p-here", "p-there", "p-quiet", "c0", "p-nowhere"
+"""Cameras. QUIET: another of HERE."""
 BOTH, ONE = "both", "one"
 """Gateways: of both counties, and of THERE alone."""
 
@@ -29,7 +35,7 @@ class PushedProvince:
     def __init__(self, url: str, folder: Path, stack: ExitStack, lease_s: float = LEASE_S) -> None:
         self.province = Province(url, folder, stack, lease_s)
         store = Store.open(url)
-        regions = {PUSHED_HERE: HERE, PUSHED_THERE: THERE, HOMELESS: "139999"}
+        regions = {PUSHED_HERE: HERE, QUIET: HERE, PUSHED_THERE: THERE, HOMELESS: "139999"}
         store.registry.upsert(Camera(name, "", push=True, region=region) for name, region in regions.items())
         self.front_key = store.access.places_key()
         store.close()
@@ -85,6 +91,16 @@ def push(socket: "zmq.Socket[bytes]", camera_id: str, at_wall_ns: int = 0) -> No
     """Push a keyframe; wait until the socket takes it, while it has no connection or a front is slow."""
     assert socket.poll(20_000, zmq.POLLOUT), "no front takes what the gateway pushes"
     socket.send_multipart(wire.pack_keyframe(keyframe(camera_id, at_wall_ns)))
+
+
+def send_as_front(address: str, key: bytes, *pushes: Push) -> passed_on.Kept:
+    """Make the call of a front at the engine of a shard. `key`: of the database."""
+    channel: Any
+    with grpc.insecure_channel(address) as channel:
+        metadata = [ForwardedCalls(key).metadata_of_pushes(wall_ns())]
+        return passed_on.unpack_kept(
+            channel.unary_unary(TAKE_PUSHES)(passed_on.pack(pushes), timeout=15, metadata=metadata)
+        )
 
 
 def dropped(address: str, reason: str) -> float:

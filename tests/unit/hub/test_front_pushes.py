@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,12 +42,14 @@ class Engine:
 
     def __post_init__(self) -> None:
         limit, settings = ConnectionLimit(1), IntakeSettings()
-        gateways = Gateways(settings, CAMERAS, None, self.metrics, limit, self.refusals, self.stored_ns)
+        latest = LatestTimes()
+        gateways = Gateways(settings, CAMERAS, None, self.metrics, limit, self.refusals, latest)
         self.calls = ThreadCalls()
-        self.pushes = FrontPushes(gateways, self.calls, self.take_in, lambda: len(self.arrived) < self.room)
+        room = lambda: len(self.arrived) < self.room  # noqa: E731
+        self.pushes = FrontPushes(gateways, latest, self.stored_ns, self.calls, self.take_in, room)
 
-    def stored_ns(self, camera_id: str) -> int:
-        return self.stored.get(camera_id, 0)
+    def stored_ns(self, camera_ids: Collection[str]) -> dict[str, int]:
+        return {camera_id: self.stored.get(camera_id, 0) for camera_id in camera_ids}
 
     def take_in(self, keyframe: Keyframe, now_ns: int) -> None:
         assert now_ns
@@ -160,7 +162,7 @@ def test_a_header_that_is_none_ends_that_keyframe_alone() -> None:
 
 
 def test_cameras_that_left_the_registry_are_forgotten() -> None:
-    times = LatestTimes(lambda _: 0)
+    times = LatestTimes()
     for number in range(2000):
         assert times.advance(str(number), 5)
     times.prune({"1"})
