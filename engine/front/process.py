@@ -126,7 +126,7 @@ class Front:
         stack.callback(follower.join)
         server.set_ready(True)
         if takes_pushes(settings):
-            push_calls = PushCalls(directory, channels, forwarded)
+            push_calls = PushCalls(directory.address, channels, forwarded)
             addresses["intake"] = self._take_pushes(settings, replica, directory, push_calls, server, refusals, stack)
         return addresses
 

@@ -1,5 +1,6 @@
 """Gateways push to a front, as to one engine: each keyframe becomes one verdict, at the shard of its camera."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -13,11 +14,15 @@ import pytest
 
 from engine.client import PatrolClient
 from engine.clock import NS_PER_S, wall_ns
+from engine.errors import UnavailableError
 from engine.feed import passed_on
 from engine.model.access import AuditQuery, Role, TokenOrder
 from engine.model.keyframe import Push
 from engine.serve.access.forwarded import ForwardedCalls
 from engine.serve.access.fronts_only import TAKE_PUSHES
+from engine.serve.forwarding.calls import ShardAwayError
+from engine.serve.forwarding.pushes import PushCalls
+from engine.serve.forwarding.shards import ShardChannels
 from tests.support.cluster.province import LEASE_S
 from tests.support.cluster.pushed_province import (
     BOTH,
@@ -34,6 +39,7 @@ from tests.support.cluster.pushed_province import (
     send_as_front,
 )
 from tests.support.cluster.shard_engine import ShardEngine
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
@@ -166,6 +172,23 @@ def test_a_public_address_without_keys_is_refused(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode
     assert "a public address needs intake.curve_secret_file" in ended.stderr
+
+
+def test_a_front_says_what_a_shard_answers_that_takes_nothing(running: Running) -> None:
+    async def pass_on(key: bytes, address: str) -> None:
+        channels = ShardChannels()
+        try:
+            await PushCalls(lambda _: address, channels, ForwardedCalls(key)).take(2, passed_on.pack([]))
+        finally:
+            await channels.close()
+
+    address = running.addresses[2]["grpc"]
+    with pytest.raises(UnavailableError, match="PERMISSION_DENIED: passed on by a front that has another database"):
+        asyncio.run(pass_on(b"x" * 64, address))
+    for nowhere in ("", f"127.0.0.1:{free_port()}"):
+        with pytest.raises(ShardAwayError):
+            asyncio.run(pass_on(running.pushed.front_key, nowhere))
+    asyncio.run(pass_on(running.pushed.front_key, address))
 
 
 def test_only_fronts_may_pass_on_what_gateways_pushed(running: Running) -> None:
