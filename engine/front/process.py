@@ -60,6 +60,7 @@ class Front:
         self._stack = contextlib.ExitStack()
         self._stopped = threading.Event()
         self._read_ns = monotonic_ns()
+        self._intake: FrontIntake | None = None
         with contextlib.ExitStack() as stack:
             self.addresses = self._open(settings, calendar, stack)
             self._stack = stack.pop_all()
@@ -145,9 +146,9 @@ class Front:
         shard_of = CameraShards(cameras, directory.of_region)
         passing_on = PassingOn(bounds_of(settings), calls, shard_of, self._metrics)
         server.run_beside(passing_on.run())
-        intake = FrontIntake(settings, cameras, shard_of, passing_on, self._metrics, refusals)
-        stack.callback(intake.close)
-        return intake.address
+        self._intake = FrontIntake(settings, cameras, shard_of, passing_on, self._metrics, refusals)
+        stack.callback(self._intake.close)
+        return self._intake.address
 
     def _follow(self, replica: Replica, directory: Directory, watchers: "_Watchers") -> None:
         """Read what the shards commit, until `close`."""
@@ -177,10 +178,12 @@ class Front:
             self._read_ns = monotonic_ns()
 
     def _unready(self) -> list[str]:
-        age_ns = monotonic_ns() - self._read_ns
-        if age_ns < _UNREADY_NS:
-            return []
-        return [f"the database has not been read for {seconds(age_ns):.0f} s; the log says why"]
+        problems, age_ns = [], monotonic_ns() - self._read_ns
+        if age_ns >= _UNREADY_NS:
+            problems.append(f"the database has not been read for {seconds(age_ns):.0f} s; the log says why")
+        if self._intake is not None and not self._intake.is_running:
+            problems.append("the intake of gateways has ended, stderr says why; restart the front")
+        return problems
 
 
 class _Watchers:

@@ -86,6 +86,11 @@ class FrontIntake:
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether pushes are taken; if not, a fault of ours ended the thread, and stderr says which."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Take nothing any more, and give the shards a moment for what waits."""
         self._stopping.set()
