@@ -1,6 +1,6 @@
 """A gateway in one page: extracts keyframes from a file or URL and pushes them into the engine's intake.
 
-    python examples/gateway.py CAMERA_ID SOURCE [--intake tcp://127.0.0.1:7701] [--count 10]
+    python examples/gateway.py CAMERA_ID SOURCE [--intake tcp://127.0.0.1:7701 ...] [--count 10]
 
 The protocol is documented in proto/patrol/v1/feed.proto; any language with ZeroMQ and Protocol Buffers can speak it.
 """
@@ -38,13 +38,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Push keyframes into the patrol engine.")
     parser.add_argument("camera_id", help="the camera's id in the engine's registry")
     parser.add_argument("source", help="a file or URL")
-    parser.add_argument("--intake", default="tcp://127.0.0.1:7701")
+    parser.add_argument("--intake", nargs="+", default=["tcp://127.0.0.1:7701"], help="several: those of fronts")
     parser.add_argument("--count", type=int, default=10)
     arguments = parser.parse_args()
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
     socket.setsockopt(zmq.SNDHWM, 4)  # a busy engine makes this program wait, not queue
     socket.setsockopt(zmq.LINGER, 5000)
-    socket.connect(arguments.intake)
+    socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for a front that is down while another is up
+    for address in arguments.intake:
+        socket.connect(address)
     for number, (codec, payload) in zip(range(arguments.count), keyframes(arguments.source), strict=False):
         header = feed_pb2.KeyframeHeader(camera_id=arguments.camera_id, codec=codec, arrival_wall_ns=time.time_ns())
         socket.send_multipart([b"PK1", header.SerializeToString(), payload])

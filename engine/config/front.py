@@ -12,6 +12,25 @@ class FrontSettings(Section):
         hot=False,
         file_only=True,
     )
+    shard_queue_frames_max: int = key(
+        512,
+        "Where gateways push to the front: most keyframes that wait for the engine of one shard. Of all shards "
+        "together at most `intake.queue_frames_max` wait, none longer than `intake.stale_after_s`.",
+        unit="frames",
+        ge=1,
+        le=100_000,
+        hot=False,
+        file_only=True,
+    )
+    shard_queue_bytes_max: int = key(
+        67_108_864,
+        "Most bytes of keyframes that wait for the engine of one shard; of all together `intake.queue_bytes_max`.",
+        unit="B",
+        ge=16_777_216,
+        le=17_179_869_184,
+        hot=False,
+        file_only=True,
+    )
     shard_tls_name: str = key(
         "",
         "The name in the certificates of the shards, if it is the same for all; empty: the host in each address.",

@@ -22,7 +22,8 @@ class IntakeSettings(Section):
 
     listen: str = key(
         "tcp://127.0.0.1:7701",
-        "ZeroMQ PULL address that gateways push to; empty: no gateways.",
+        "ZeroMQ PULL address that gateways push to; empty: no gateways. A front has none unless its file gives this "
+        "key.",
         hot=False,
         file_only=True,
     )
@@ -74,14 +75,14 @@ class IntakeSettings(Section):
     )
     queue_frames_max: int = key(
         2048,
-        "Most keyframes that wait for a worker. Half of the places are reserved for visits in flight, so it also "
-        "limits those.",
+        "Most keyframes that wait for a worker; at a front, for the engines of their shards. Half of the places are "
+        "reserved for visits in flight, so it also limits those.",
         unit="frames",
         ge=1,
         le=100_000,
     )
     queue_bytes_max: int = key(
-        268_435_456, "Most bytes that wait for a worker.", unit="B", ge=8_388_608, le=17_179_869_184
+        268_435_456, "Most bytes that wait for a worker, or at a front.", unit="B", ge=8_388_608, le=17_179_869_184
     )
     payload_bytes_max: int = key(8_388_608, "Largest keyframe accepted.", unit="B", ge=65_536, le=8_388_608, hot=False)
     stale_after_s: float = key(30.0, "A keyframe that has waited longer than this is dropped.", unit="s", ge=1, le=3600)

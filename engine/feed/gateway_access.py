@@ -35,18 +35,28 @@ class GatewayAccess:
             raise WireError(
                 DropReason.UNKNOWN_CAMERA, f"camera {keyframe.camera_id!r} is not in the registry; import it first"
             )
-        if self._scopes and not self._in_scope(gateway, camera):
-            raise WireError(
-                DropReason.OUT_OF_SCOPE,
-                f"camera {camera.camera_id!r} of region {camera.region!r} is none that this gateway may push for; "
-                "if it should, add the region or the camera to its table in intake.gateways",
-            )
+        self._check_scope(gateway, camera)
+        self.check_passed_on(keyframe, camera, now_wall_ns)
+
+    def check_passed_on(self, keyframe: Keyframe, camera: Camera, now_wall_ns: int) -> None:
+        """Raise WireError unless this keyframe may be taken now from the front that let its gateway push it."""
         if not camera.push:
             raise WireError(
                 DropReason.NOT_PUSHED,
                 f"camera {camera.camera_id!r} is visited by the engine, a push proves nothing of it; set `push` in the "
                 "registry if a gateway is to send its keyframes",
             )
+        self._check_time(keyframe, now_wall_ns)
+
+    def _check_scope(self, gateway: str, camera: Camera) -> None:
+        if self._scopes and not self._in_scope(gateway, camera):
+            raise WireError(
+                DropReason.OUT_OF_SCOPE,
+                f"camera {camera.camera_id!r} of region {camera.region!r} is none that this gateway may push for; "
+                "if it should, add the region or the camera to its table in intake.gateways",
+            )
+
+    def _check_time(self, keyframe: Keyframe, now_wall_ns: int) -> None:
         ahead_ns = keyframe.arrival_wall_ns - now_wall_ns
         if not -self._behind_max_ns <= ahead_ns <= self._ahead_max_ns:
             where = "ahead of" if ahead_ns > 0 else "behind"

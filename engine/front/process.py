@@ -16,6 +16,8 @@ from engine.errors import ConfigError, PatrolError
 from engine.front.directory import Directory
 from engine.front.logs import FinalFindingEvents, FinalVerdicts
 from engine.front.port import FrontPort
+from engine.front.pushes.intake import CameraShards, FrontIntake, bounds_of, takes_pushes
+from engine.front.pushes.passing_on import PassingOn
 from engine.front.replica import Replica
 from engine.front.targets import target_groups
 from engine.hub.composition.parts import start_exporter
@@ -29,6 +31,7 @@ from engine.serve.access.forwarded import ForwardedCalls
 from engine.serve.access.refusals import Refusals
 from engine.serve.forwarding.calls import ShardCalls
 from engine.serve.forwarding.front_door import FrontDoor
+from engine.serve.forwarding.pushes import PushCalls
 from engine.serve.forwarding.questions import ShardQuestions
 from engine.serve.forwarding.shards import ShardChannels
 from engine.serve.port import HubPort
@@ -48,14 +51,16 @@ _GRACE_S = 1.0
 
 
 class Front:
-    """A front that serves from its construction until `close`. `addresses`: grpc and metrics."""
+    """A front that serves from its construction until `close`. `addresses`: grpc, metrics, and intake if gateways
+    push to it."""
 
     def __init__(self, settings: Settings, calendar: Calendar) -> None:
-        """Raises StoreError if the database cannot be used, ConfigError if it has no shards or TLS files cannot be
-        read, ListenError if an address cannot be bound."""
+        """Raises StoreError if the database cannot be used, ConfigError if it has no shards, or if TLS files or CURVE
+        keys cannot be read, ListenError if an address cannot be bound."""
         self._stack = contextlib.ExitStack()
         self._stopped = threading.Event()
         self._read_ns = monotonic_ns()
+        self._intake: FrontIntake | None = None
         with contextlib.ExitStack() as stack:
             self.addresses = self._open(settings, calendar, stack)
             self._stack = stack.pop_all()
@@ -79,7 +84,8 @@ class Front:
         replica = Replica(store, leases)
         directory = Directory(leases, replica, store.findings)
         channels = shard_channels(settings.front)
-        calls = ShardCalls(directory, channels, ForwardedCalls(store.access.places_key()))
+        forwarded = ForwardedCalls(store.access.places_key())
+        calls = ShardCalls(directory, channels, forwarded)
         port = FrontPort(settings, calendar, store, replica, ShardQuestions(directory, calls))
         serve = settings.serve
         bounds = serve.watch_queue_max, serve.watchers_max
@@ -120,7 +126,29 @@ class Front:
         follower.start()
         stack.callback(follower.join)
         server.set_ready(True)
+        if takes_pushes(settings):
+            push_calls = PushCalls(directory.address, channels, forwarded)
+            addresses["intake"] = self._take_pushes(settings, replica, directory, push_calls, server, refusals, stack)
         return addresses
+
+    def _take_pushes(
+        self,
+        settings: Settings,
+        replica: Replica,
+        directory: Directory,
+        calls: PushCalls,
+        server: GrpcServer,
+        refusals: Refusals,
+        stack: contextlib.ExitStack,
+    ) -> str:
+        """Take what gateways push, and pass it on; return the address that they push to."""
+        cameras = replica.registry.cameras
+        shard_of = CameraShards(cameras, directory.of_region)
+        passing_on = PassingOn(bounds_of(settings), calls, shard_of, self._metrics)
+        server.run_beside(passing_on.run())
+        self._intake = FrontIntake(settings, cameras, shard_of, passing_on, self._metrics, refusals)
+        stack.callback(self._intake.close)
+        return self._intake.address
 
     def _follow(self, replica: Replica, directory: Directory, watchers: "_Watchers") -> None:
         """Read what the shards commit, until `close`."""
@@ -150,10 +178,12 @@ class Front:
             self._read_ns = monotonic_ns()
 
     def _unready(self) -> list[str]:
-        age_ns = monotonic_ns() - self._read_ns
-        if age_ns < _UNREADY_NS:
-            return []
-        return [f"the database has not been read for {seconds(age_ns):.0f} s; the log says why"]
+        problems, age_ns = [], monotonic_ns() - self._read_ns
+        if age_ns >= _UNREADY_NS:
+            problems.append(f"the database has not been read for {seconds(age_ns):.0f} s; the log says why")
+        if self._intake is not None and not self._intake.is_running:
+            problems.append("the intake of gateways has ended, stderr says why; restart the front")
+        return problems
 
 
 class _Watchers:

@@ -28,7 +28,7 @@ from engine.runtime.control import (
 )
 from engine.runtime.log import logger
 from engine.runtime.transport import Channel, Frame, Poller
-from engine.serve.access.refusals import GATEWAY_CONNECT, GRPC_CONNECT, HANDSHAKE, Refusals
+from engine.serve.access.refusals import GRPC_CONNECT, HANDSHAKE, Refusals
 from engine.worker import wire as worker_wire
 
 _EACH_SECOND_NS = 1_000_000_000
@@ -178,11 +178,9 @@ class HubLoop:
 
     def _on_push(self, frames: list[Frame]) -> None:
         pushes = self._sockets.pushes
-        keyframe = self._gateways.receive(frames, "" if pushes is None else pushes.sender_key)
-        if keyframe is not None:
-            now_ns = monotonic_ns()
-            self._state.visits.pushed(keyframe.camera_id, now_ns)
-            self._state.pipeline.arrived(keyframe, now_ns)
+        push = self._gateways.receive(frames, "" if pushes is None else pushes.sender_key)
+        if push is not None:
+            self._state.pushed(push.keyframe, monotonic_ns())
 
     def _on_worker(self, frames: list[Frame]) -> None:
         name, rest = bytes(frames[0]).decode(errors="replace"), frames[1:]
@@ -251,11 +249,8 @@ class HubLoop:
         state = self._state
         # Both clocks are read here: after a long turn `now_ns` is old, and would look like a jump of the wall clock.
         state.visits.set_clock(wall_ns() - monotonic_ns(), now_ns)
-        self._gateways.each_second()
         pushes = self._sockets.pushes
-        if pushes is not None and (failed := pushes.drain_failed_handshakes()):
-            self._metrics.handshakes_failed("intake", failed)
-            self._refusals.add(GATEWAY_CONNECT, HANDSHAKE, number=failed)
+        self._gateways.each_second(0 if pushes is None else pushes.drain_failed_handshakes())
         state.telemetry.update(now_ns)
         for worker in state.workers.intake.overdue_workers(now_ns, ns(self._settings.worker.job_timeout_s)):
             self._sockets.control.send(REPLACE, worker, "job_timeout")

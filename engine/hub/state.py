@@ -10,6 +10,7 @@ from engine.hub.registry import Registry
 from engine.hub.telemetry import Telemetry
 from engine.hub.thread_calls import ThreadCalls
 from engine.hub.visiting.visits import Visits
+from engine.model.keyframe import Keyframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,8 @@ class HubState:
     pipeline: KeyframePipeline
     telemetry: Telemetry
     configuration: Configuration
+
+    def pushed(self, keyframe: Keyframe, now_ns: int) -> None:
+        """Pass on a keyframe that a gateway pushed, to this engine or to a front."""
+        self.visits.pushed(keyframe.camera_id, now_ns)
+        self.pipeline.arrived(keyframe, now_ns)

@@ -19,6 +19,7 @@ STAGES = (
 )  # fmt: skip
 CPU_STAGES = ("decode", "kernels", "judge")
 VISIT_OUTCOMES = ("keyframe", *FailureReason, "expired")
+PASSED_ON_OUTCOMES = ("taken", "kept", "unanswered")
 FEEDER_KINDS = ("feeder", "demuxer")
 REFUSED_REASONS = (
     "token_missing", "token_invalid", "token_ended", "role_too_low", "region_not_allowed", "not_in_region",
@@ -87,8 +88,10 @@ METRICS = (
         (Label("reason", tuple(DropReason)),),
         "keyframes",
         "Keyframes dropped without a measurement.",
-        "queue_full, stale, superseded: workers do not keep up. unknown_key, out_of_scope, not_pushed, bad_time: "
-        "a gateway, see `push refused` in the log. too_costly, malformed: what that camera sends.",
+        "queue_full, stale, superseded: workers do not keep up; at a front, a shard is away or slow. unknown_key, "
+        "out_of_scope, not_pushed, bad_time: a gateway, see `push refused` in the log. too_costly, malformed: what "
+        "that camera sends. not_newer: a front sent it again, or its gateway's clock was set back. no_shard: `patrol "
+        "cluster assign`.",
     ),
     Metric(
         "patrol_gateways_refused_total",
@@ -100,11 +103,20 @@ METRICS = (
         "close the port to them.",
     ),
     Metric(
+        "patrol_passed_on_frames_total",
+        "counter",
+        (Label("outcome", PASSED_ON_OUTCOMES),),
+        "keyframes",
+        "Keyframes of gateways that a front sent to the engines of shards. taken: the engine counts what becomes of "
+        "them. kept: it had no room, or not the camera yet; unanswered: it did not answer. These two are sent again.",
+        "unanswered or kept grow for minutes: that shard is away or overloaded, the front's log names it.",
+    ),
+    Metric(
         "patrol_intake_queue_frames",
         "gauge",
         (),
         "keyframes",
-        "Keyframes that wait for a worker.",
+        "Keyframes that wait for a worker; at a front, for the engines of their shards.",
         "It stays high: workers do not keep up, see patrol_workers_ready and the CPU of the machine.",
     ),
     Metric(
@@ -112,7 +124,7 @@ METRICS = (
         "gauge",
         (),
         "bytes",
-        "Size of the keyframes that wait for a worker.",
+        "Size of the same keyframes.",
         "Near intake.queue_bytes_max keyframes are dropped: as patrol_intake_queue_frames.",
     ),
     Metric(

@@ -54,6 +54,10 @@ class Metrics:
         """Count keyframes that were dropped without a measurement."""
         self._series.increase("patrol_intake_dropped_frames_total", reason, by=number)
 
+    def passed_on(self, outcome: str, number: int) -> None:
+        """Count keyframes that a front sent to the engine of a shard, by PASSED_ON_OUTCOMES."""
+        self._series.increase("patrol_passed_on_frames_total", outcome, by=number)
+
     def gateways_refused(self, number: int) -> None:
         """Count connections of gateways whose key is not known."""
         self._series.increase("patrol_gateways_refused_total", by=number)

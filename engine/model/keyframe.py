@@ -32,6 +32,8 @@ class DropReason(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     NOT_PUSHED = "not_pushed"
     BAD_TIME = "bad_time"
+    NOT_NEWER = "not_newer"
+    NO_SHARD = "no_shard"
     STALE = "stale"
     QUARANTINED = "quarantined"
     TOO_COSTLY = "too_costly"
@@ -55,6 +57,14 @@ class Keyframe:
     stream_time_ns: int | None
     source: FeedKind
     timings: VisitTimings = VisitTimings()
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A keyframe that a gateway pushed. `gateway`: its name; empty without CURVE, when nobody knows who pushes."""
+
+    gateway: str
+    keyframe: Keyframe
 
 
 class EvidenceKeyframe:

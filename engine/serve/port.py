@@ -37,6 +37,13 @@ from engine.model.viewing import Viewer
 from engine.model.visit import CheckNowReport
 
 
+class PushPort(Protocol):
+    """What gateways pushed to fronts, at the engine of a shard."""
+
+    async def take(self, raw: bytes) -> bytes:
+        """Take keyframes, as PassedOnKeyframes of feed.proto; return KeptKeyframes."""
+
+
 class HubPort(Protocol):
     """The hub. All calls come from the server's event loop."""
 

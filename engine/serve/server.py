@@ -3,8 +3,9 @@
 import asyncio
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 import structlog
@@ -30,8 +31,8 @@ from engine.serve.access.scoped_hub import ScopedHub
 from engine.serve.access.tokens import REFRESH_S, TokenCache
 from engine.serve.forwarding.front_door import FrontDoor
 from engine.serve.forwarding.interceptor import ForwardingInterceptor
-from engine.serve.port import AccessStore, HubPort
-from engine.serve.services import reflection
+from engine.serve.port import AccessStore, HubPort, PushPort
+from engine.serve.services import reflection, shard_intake
 from engine.serve.services.access import AccessService
 from engine.serve.services.cameras import CameraService
 from engine.serve.services.canteens import CanteenService
@@ -74,7 +75,8 @@ class GrpcServer:
     `redact`: hides the password in a URL. `own_socket`: where the HTTP gateway calls; only this user
     reaches its folder. `unready`: returns why the engine cannot do its work; called once a second. `refusals`: what is
     refused elsewhere than in a call, for the audit log. `trace`: as of CallInterceptor. `front`: passes calls on to
-    shards; None for an engine, which answers all itself.
+    shards; None for an engine, which answers all itself. `pushes`: takes what fronts pass on of gateways; None for all
+    but the engine of a shard.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class GrpcServer:
         refusals: Refusals | None = None,
         trace: Callable[[Span, str], None] | None = None,
         front: FrontDoor | None = None,
+        pushes: PushPort | None = None,
     ) -> None:
+        self._pushes = pushes
         self._front = front
         self._trace = trace
         self._settings = settings
@@ -133,6 +137,10 @@ class GrpcServer:
         called from any thread."""
         if self._thread.is_alive() and self._failure is None:
             asyncio.run_coroutine_threadsafe(self._health.set_ready(ready), self._loop).result(_START_S)
+
+    def run_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the server's event loop until `stop`. May be called from any thread, after `start`."""
+        self._loop.call_soon_threadsafe(lambda: self._tasks.append(self._loop.create_task(work)))
 
     def stop(self, grace_s: float) -> None:
         """End all calls within `grace_s`, then the thread. May be called from any thread."""
@@ -197,6 +205,8 @@ class GrpcServer:
         canteens_pb2_grpc.add_CanteenServiceServicer_to_server(CanteenService(page_size_max), server)
         findings_pb2_grpc.add_FindingServiceServicer_to_server(FindingService(page_size_max), server)
         self._health.add_to_server(server)
+        if self._pushes is not None:
+            shard_intake.add_to_server(self._pushes, server)
         if settings.reflection != "off":
             reflection.add_to_server((*SERVICES, "grpc.health.v1.Health"), server)
         await self._health.show()

@@ -66,10 +66,11 @@ GATEWAYS = Gateways(IntakeSettings(payload_bytes_max=PAYLOAD_BYTES_MAX), CAMERAS
 @settings(max_examples=1000, deadline=None)
 def test_any_message_is_a_keyframe_that_can_be_stored_or_refused_with_a_reason(message: list[bytes]) -> None:
     METRICS.reason = ""
-    keyframe = GATEWAYS.receive(message, "")
-    if keyframe is None:
+    push = GATEWAYS.receive(message, "")
+    if push is None:
         assert METRICS.reason in REASONS
         return
+    keyframe = push.keyframe
     assert keyframe.camera_id == "pushed"
     assert abs(keyframe.arrival_wall_ns - wall_ns()) < 15_000 * NS_PER_S
     struct.pack("<qqq", keyframe.visit_id, keyframe.arrival_wall_ns, keyframe.stream_time_ns or 0)

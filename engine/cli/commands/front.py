@@ -8,7 +8,8 @@ _UMASK = 0o077
 
 
 def front(config: ConfigOption = None) -> None:
-    """Answer patrol.v1 for all shards of a database until SIGINT or SIGTERM; as many fronts as are wanted may run."""
+    """Answer patrol.v1 for all shards of a database until SIGINT or SIGTERM, and take what gateways push if the file
+    has intake.listen; as many fronts as are wanted may run."""
     stop = stop_on_signals()  # first: within an import Python may lose a KeyboardInterrupt
     os.umask(_UMASK)
     from engine.config.calendar import load_calendar

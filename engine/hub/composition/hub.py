@@ -27,6 +27,7 @@ from engine.hub.composition.storage import open_storage, take_lease
 from engine.hub.configuration import Configuration
 from engine.hub.keyframes.gateways import Gateways
 from engine.hub.keyframes.judging import Judge
+from engine.hub.keyframes.latest_times import LatestTimes
 from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.local_cameras import LocalCameras
@@ -37,6 +38,7 @@ from engine.hub.services.canteens import CanteenService
 from engine.hub.services.digests import DigestService
 from engine.hub.services.pictures import PictureService
 from engine.hub.shards.applied_configuration import StartConfiguration
+from engine.hub.shards.front_pushes import FrontPushes, StoredTimes
 from engine.hub.shards.lease import ShardLease
 from engine.hub.shards.registry_follower import RegistryFollower
 from engine.hub.state import HubState
@@ -115,7 +117,8 @@ def compose(
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
     storage.store.transaction_hooks.append(pipeline.stored)
     storage.writer.start(pipeline.published)
-    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals)
+    latest = LatestTimes()
+    gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals, latest)
     digests = DigestService(storage.store, calendar.timezone, hebei())
     apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests)
     is_lasting = start is not None and start.is_used
@@ -135,7 +138,11 @@ def compose(
     _check_web(settings, storage.store)
     emit_call = None if exporter is None else exporter.emit_call
     served = port, storage.store.access, outlets.watch, ledger.watch, metrics
-    grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, readiness.unready, refusals, emit_call)
+    stored = StoredTimes(memory.catalog, storage.store.history)
+    taking = gateways, latest, stored, calls, state.pushed, lambda: workers.intake.has_room
+    pushes = None if lease is None else FrontPushes(*taking)
+    limits = readiness.unready, refusals, emit_call
+    grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, *limits, pushes=pushes)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration, start)
     loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease)

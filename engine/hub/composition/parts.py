@@ -12,6 +12,7 @@ from engine.config.ledger import LedgerSettings
 from engine.config.schema import Settings
 from engine.config.trace import TraceSettings
 from engine.hub.catalog import Catalog
+from engine.hub.keyframes.intake_socket import open_intake
 from engine.hub.keyframes.judge_state_store import JudgeStateStore
 from engine.hub.keyframes.pipeline import Outlets, Storage
 from engine.hub.keyframes.worker_pool import WorkerPool
@@ -41,7 +42,7 @@ from engine.notices.sender import Sender
 from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.control import Control
 from engine.runtime.curve_keys import CurveKeys
-from engine.runtime.transport import Curve, Transport
+from engine.runtime.transport import Transport
 from engine.scheduler.core import Scheduler
 from engine.scheduler.host_shares import with_host_shares
 from engine.serve.services import findings as finding_service
@@ -88,17 +89,9 @@ def open_sockets(
     stack.callback(transport.close)
     feed = transport.bind_router(f"ipc://{run_dir}/feed")
     work = transport.bind_router(f"ipc://{run_dir}/work")
-    intake = settings.intake
-    if not intake.listen:
+    if not settings.intake.listen:
         return Sockets(control, feed, work, None), None, ""
-    keys = curve = None
-    if intake.curve_secret_file:
-        keys = CurveKeys(Path(intake.curve_clients_dir))
-        curve = Curve(Path(intake.curve_secret_file), keys.admits)
-    pushes, address = transport.bind_pull(intake.listen, intake.payload_bytes_max, curve, connections)
-    if keys is not None:
-        keys.start()
-        stack.callback(keys.close)
+    pushes, keys, address = open_intake(settings.intake, transport, connections, stack)
     return Sockets(control, feed, work, pushes), keys, address
 
 

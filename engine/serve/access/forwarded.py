@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.clock import NS_PER_S
-from engine.errors import UnauthenticatedError
+from engine.errors import DeniedError, UnauthenticatedError
 
 FORWARDED_METADATA = "patrol-forwarded"
 """Metadata of a call that a front passes on: time, kind, address of the caller, and the proof, with blanks between."""
 VALID_NS = 120 * NS_PER_S
 """How far apart the clocks of front and shard may be."""
-_WHOLE, _PART = "call", "part"
+_WHOLE, _PART, _PUSHES = "call", "part", "pushes"
 _PURPOSE = b"patrol forwarded call"
 
 
@@ -38,12 +38,40 @@ class ForwardedCalls:
     def metadata(self, call: Forwarded, authorization: str, now_wall_ns: int) -> tuple[str, str]:
         """Return the metadata of a call. `authorization`: as the caller sent it; empty if it sent none."""
         kind = _PART if call.is_part else _WHOLE
-        told = f"{now_wall_ns} {kind} {call.peer.replace(' ', ',')}"
-        return FORWARDED_METADATA, f"{told} {self._proof(told, authorization)}"
+        return self._signed(f"{now_wall_ns} {kind} {call.peer.replace(' ', ',')}", authorization)
+
+    def metadata_of_pushes(self, now_wall_ns: int) -> tuple[str, str]:
+        """Return the metadata of a call in which a front speaks for itself: it passes on what gateways pushed."""
+        return self._signed(f"{now_wall_ns} {_PUSHES} ", "")
+
+    def require_front(self, metadata: Any, now_wall_ns: int) -> None:
+        """Raise DeniedError unless a front makes the call for itself, with metadata_of_pushes."""
+        try:
+            told = self._read(metadata, now_wall_ns)
+        except UnauthenticatedError as error:
+            raise DeniedError(str(error)) from error
+        if told is None or told[0] != _PUSHES:
+            raise DeniedError(
+                "only a front may make this call; a gateway pushes over ZeroMQ to the front's intake.listen, see "
+                "docs/operating.md#push-keyframes"
+            )
 
     def read(self, metadata: Any, now_wall_ns: int) -> Forwarded | None:
         """Return what a front says of this call; None if none passes it on. Raises UnauthenticatedError if the proof is
         false or old: whoever calls is no front of this database, or the clocks differ too much."""
+        told = self._read(metadata, now_wall_ns)
+        if told is None:
+            return None
+        kind, peer = told
+        if kind == _PUSHES:
+            raise UnauthenticatedError("a front makes this call for callers only, and says for whom")
+        return Forwarded(peer.replace(",", " "), kind == _PART)
+
+    def _signed(self, told: str, authorization: str) -> tuple[str, str]:
+        return FORWARDED_METADATA, f"{told} {self._proof(told, authorization)}"
+
+    def _read(self, metadata: Any, now_wall_ns: int) -> tuple[str, str] | None:
+        """Return the kind of a call and what its front says of its caller. Raises as `read`."""
         told = authorization = ""
         for key, value in metadata or ():
             if key == FORWARDED_METADATA:
@@ -60,7 +88,7 @@ class ForwardedCalls:
             raise UnauthenticatedError(
                 f"passed on by a front whose clock is more than {VALID_NS // NS_PER_S} s off; set both clocks"
             )
-        return Forwarded(peer.replace(",", " "), kind == _PART)
+        return kind, peer
 
     def _proof(self, told: str, authorization: str) -> str:
         return hmac.new(self._key, f"{told}\n{authorization}".encode(), hashlib.sha256).hexdigest()

@@ -25,6 +25,7 @@ from engine.serve.access.audit_subject import subject_of
 from engine.serve.access.audit_trail import NOT_IN_REGION, AuditTrail, actor_of, refusal_of
 from engine.serve.access.call_limits import CallLimits
 from engine.serve.access.forwarded import Forwarded, ForwardedCalls
+from engine.serve.access.fronts_only import TAKE_PUSHES, FrontsOnly
 from engine.serve.access.idempotency import ReplyCache
 from engine.serve.access.rules import RegionCheck, Rule, rule_of
 from engine.serve.access.scoped_hub import ScopedHub
@@ -84,6 +85,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._open_reflection = open_reflection
         self._forwarded = forwarded
+        self._fronts_only = None if forwarded is None else FrontsOnly(forwarded, tokens, limits, audit)
         self._replies = ReplyCache()
         self._streams = ResponseStreams(tokens.is_valid)
         self._handlers: dict[str, Any] = {}
@@ -108,6 +110,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, path: str, handler: Any) -> Any:
         if path.startswith(_OPEN):
             return self._wrap_health(path, handler)
+        if path == TAKE_PUSHES and self._fronts_only is not None:
+            return self._fronts_only.wrap(handler)
         rule = rule_of(path)
         if rule is None:
             return self._wrap_foreign(path, handler)

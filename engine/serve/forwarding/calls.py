@@ -72,7 +72,7 @@ class ShardCalls:
                 reply: bytes = await channel.unary_unary(path)(raw, timeout=left.deadline_s(), metadata=metadata)
                 return reply
             except grpc.aio.AioRpcError as error:
-                if not _connection_lost(error):
+                if not connection_lost(error):
                     raise
                 if not repeatable:
                     raise UnavailableError(
@@ -90,7 +90,7 @@ class ShardCalls:
             async for reply in replies:
                 yield reply
         except grpc.aio.AioRpcError as error:
-            if not _connection_lost(error):
+            if not connection_lost(error):
                 raise
             raise UnavailableError(f"the engine of shard {shard_no} ended meanwhile; call again") from error
         finally:
@@ -105,7 +105,7 @@ class ShardCalls:
             reply: bytes = await call
             return reply
         except grpc.aio.AioRpcError as error:
-            if not _connection_lost(error):
+            if not connection_lost(error):
                 raise
             raise UnavailableError(
                 f"the engine of shard {shard_no} ended during the import; import again, rows that are stored stay as "
@@ -153,7 +153,7 @@ class _Left:
         await asyncio.sleep(_ASK_AGAIN_S)
 
 
-def _connection_lost(error: grpc.aio.AioRpcError) -> bool:
+def connection_lost(error: grpc.aio.AioRpcError) -> bool:
     """Whether the connection broke, rather than that the engine answered: each status of ours has details."""
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return False

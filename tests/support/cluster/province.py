@@ -91,9 +91,9 @@ class Province:
         task = ShardTask(shard_no, node, self._lease_s)
         return self._stack.enter_context(ShardEngine(settings, task, folder))
 
-    def front(self) -> RunningFront:
+    def front(self, more: str = "") -> RunningFront:
         self._engines += 1
-        return self._stack.enter_context(RunningFront(self.url, self._folder / f"front-{self._engines}"))
+        return self._stack.enter_context(RunningFront(self.url, self._folder / f"front-{self._engines}", more))
 
     def shard(self, number: int) -> ShardRow:
         return next(row for row in self.leases.all() if row.shard_no == number)

@@ -149,7 +149,7 @@ def test_a_keyframe_that_is_accepted_has_an_id_of_ours_and_nothing_else_of_the_g
     hub: Gateways, logged: list[EventDict]
 ) -> None:
     taken = [hub.receive(keyframe("pushed"), SECRETS["one"]) for _ in range(2)]
-    first, second = (one for one in taken if one is not None)
+    first, second = (one.keyframe for one in taken if one is not None)
     assert 7 < first.visit_id < second.visit_id
     assert first.source is FeedKind.GATEWAY
     assert not logged

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.errors import UnauthenticatedError
+from engine.errors import DeniedError, UnauthenticatedError
 from engine.serve.access.forwarded import FORWARDED_METADATA, VALID_NS, Forwarded, ForwardedCalls
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -49,3 +49,29 @@ def test_a_false_proof_is_refused(metadata: list[tuple[str, str]]) -> None:
 def test_an_old_proof_is_refused(away_ns: int) -> None:
     with pytest.raises(UnauthenticatedError, match="clock is more than 120 s off"):
         CALLS.read([TOKEN, sent(Forwarded("p"))], NOW_NS + away_ns)
+
+
+def test_a_front_speaks_for_itself_where_gateways_pushed() -> None:
+    CALLS.require_front([CALLS.metadata_of_pushes(NOW_NS)], NOW_NS + 1)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [],
+        [TOKEN],
+        [sent(Forwarded("pushes"), "")],  # what it says for a caller
+        [TOKEN, sent(Forwarded("pushes"))],
+        [TOKEN, CALLS.metadata_of_pushes(NOW_NS)],
+        [ForwardedCalls(b"x" * 64).metadata_of_pushes(NOW_NS)],
+        [CALLS.metadata_of_pushes(NOW_NS - VALID_NS - 1)],
+    ],
+)
+def test_nobody_else_may_pass_on_what_gateways_pushed(metadata: list[tuple[str, str]]) -> None:
+    with pytest.raises(DeniedError):
+        CALLS.require_front(metadata, NOW_NS)
+
+
+def test_what_a_front_says_for_itself_says_nothing_of_a_caller() -> None:
+    with pytest.raises(UnauthenticatedError, match="for callers only"):
+        CALLS.read([CALLS.metadata_of_pushes(NOW_NS)], NOW_NS)
