@@ -1,5 +1,6 @@
-"""What must hold at the end of a run. Pure, but for reading the logs."""
+"""What must hold at the end of a run."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, cast
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 FIRST_S = 20.0
 """The first camera of a lost machine, and of an engine, is visited again within this time."""
+PUSHED_AGAIN_NS = 30 * 10**9
+"""The gateway pushes a keyframe of each of its cameras every few seconds."""
 _UNBOUND = ("front killed", "head killed, as its own machine sees it")
 """Faults whose cameras are visited again when somebody starts what has ended."""
 PERIODS = 2
@@ -26,6 +29,24 @@ def log(site: "Site") -> list[Row]:
         "SELECT n.camera_id, v.body FROM verdict_log v JOIN camera_nos n USING (camera_no) ORDER BY v.seq"
     )
     return [(str(row.camera_id), visit_and_since(cast(bytes, row.body))[0]) for row in rows]
+
+
+def pushes(site: "Site") -> Iterator[str]:
+    """Yield a sentence for keyframes of the gateway that were judged twice, and for its cameras that are not judged any
+    more."""
+    rows = [
+        (str(row.camera_id), int(str(row.at_wall_ns)))
+        for row in site.query(
+            "SELECT n.camera_id, v.at_wall_ns FROM verdict_log v JOIN camera_nos n USING (camera_no)"
+            " WHERE n.camera_id LIKE 'p-%'"
+        )
+    ]
+    if twice := [row for row, times in Counter(rows).items() if times > 1]:
+        yield f"keyframes of the gateway that were judged twice: {twice[:_SHOWN]}"
+    late_ns = time.time_ns() - PUSHED_AGAIN_NS
+    judged = {camera for camera, at_wall_ns in rows if at_wall_ns > late_ns}
+    if silent := sorted({camera.camera_id for camera in site.pushed_cameras} - judged):
+        yield f"cameras of the gateway without a verdict of late: {silent[:_SHOWN]}"
 
 
 def commands(site: "Site", acknowledged: Set[str], unsure: Set[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.cluster_chaos import checks
 from tests.cluster_chaos.deeds import Deeds
 from tests.cluster_chaos.site import CAP, PERIOD_S, Site
-from tests.cluster_chaos.users import Caller, Clerk
+from tests.cluster_chaos.users import Caller, Clerk, Gateway
 from tests.support.cluster.watcher import Watcher
 
 GAP_S = 45.0
@@ -34,6 +34,7 @@ class Run:
         watcher = Watcher(site.address, site.token)
         caller = Caller(site.address, site.token, site.cameras, self._seed)
         clerk = Clerk(site.address, site.token, self._seed)
+        gateway = Gateway(site.intake, site.pushed_cameras)
         deeds, began_s = Deeds(site, self._random), time.monotonic()
         possible = [deed for deed in deeds.all if not only or deed.__name__ in only]
         order: list[Callable[[], None]] = []
@@ -44,6 +45,8 @@ class Run:
             time.sleep(max(0.0, next_s - time.monotonic()))
         caller.stop()
         clerk.stop()
+        self.broken += checks.pushes(site)
+        gateway.stop()
         self._check(watcher, caller, clerk)
         if self._is_timed:
             self.broken += checks.late(deeds.faults, PERIOD_S)
@@ -59,6 +62,7 @@ class Run:
             "watched": len(watcher.seen),
             "calls": dict(caller.calls),
             "commands": dict(clerk.calls),
+            "pushed": gateway.pushed,
             "visits_at_once_max": max(peaks),
             "broken": self.broken,
         }

@@ -31,6 +31,8 @@ T = TypeVar("T")
 CAMERAS = 600
 GONE_CAMERAS = 4
 """Cameras of each county where nobody answers: they have findings."""
+PUSHED_CAMERAS = 4
+"""Cameras of each county whose keyframes a gateway pushes to the front."""
 COUNTIES = ("130102", "130203", "130304")
 PERIOD_S = 30.0
 CAP = 2
@@ -66,7 +68,8 @@ outage_cameras_min = 1000
 
 
 class Site:
-    """Everything that runs, until `stack` ends. `cameras`: that stream. `token`: of an administrator."""
+    """Everything that runs, until `stack` ends. `cameras`: that stream. `pushed_cameras`: of the gateway, which pushes
+    to `intake`. `token`: of an administrator."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder, self._stack = folder, stack
@@ -78,9 +81,9 @@ class Site:
         port = free_port()
         self._streams = stack.enter_context(child(serve, port, CAMERAS, _VISIT_S))
         self.cameras = _cameras(f"{streams_at}:{port}")
-        self.gone_cameras = _gone_cameras(f"{streams_at}:{free_port()}")
+        self.pushed_cameras = _pushed_cameras()
         store = Store.open(self._url)
-        store.registry.upsert([*self.cameras, *self.gone_cameras])
+        store.registry.upsert([*self.cameras, *self.pushed_cameras, *_gone_cameras(f"{streams_at}:{free_port()}")])
         store.close()
         self._database = connect(parse_url(self._url))
         stack.callback(self._database.dispose)
@@ -88,9 +91,10 @@ class Site:
         leases.assign({county: number for number, county in enumerate(COUNTIES, 1)})
         self._leases = leases
         tls = certificate_files(folder, x509.DNSName(_TLS_NAME)) if self.network.has_cuts else ()
-        self._front_sections = (
-            f"[front]\nshard_tls_ca_file = '{tls[0]}'\nshard_tls_name = '{_TLS_NAME}'\n" if tls else ""
-        )
+        self.intake = f"tcp://127.0.0.1:{free_port()}"
+        self._front_sections = f"[intake]\nlisten = '{self.intake}'\n"
+        if tls:
+            self._front_sections += f"[front]\nshard_tls_ca_file = '{tls[0]}'\nshard_tls_name = '{_TLS_NAME}'\n"
         machines = self.network.machines
         self.cluster = RayCluster(self._url, leases, folder, stack, _SECTIONS, machines=machines, tls=tls)
         stack.callback(self.cluster.forget)
@@ -196,6 +200,14 @@ def _cameras(address: str) -> list[Camera]:
             uplink=f"u{number // CAMERAS_PER_RECORDER}",
         )
         for number in range(CAMERAS)
+    ]
+
+
+def _pushed_cameras() -> list[Camera]:
+    return [
+        Camera(f"p-{county}-{number}", "", region=county, push=True)
+        for county in COUNTIES
+        for number in range(PUSHED_CAMERAS)
     ]
 
 

@@ -1,4 +1,6 @@
-"""Those who use the cluster through its front meanwhile: one renames cameras, one works in the ledger."""
+"""Those who use the cluster through its front meanwhile: one renames cameras, one works in the ledger, and a gateway
+pushes keyframes.
+"""
 
 import contextlib
 import random
@@ -9,9 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from bench import province
 from engine.client import CallError, PatrolClient
+from engine.clock import wall_ns
+from engine.feed import wire
 from engine.model.camera import Camera
 from engine.model.findings import Finding, FindingQuery, FindingState
+from engine.model.keyframe import Codec, Keyframe
+from engine.model.visit import FeedKind
+from engine.runtime.transport import Transport
 
 _CALL_S = 30.0
 _PAUSE_S = 0.2
@@ -112,3 +120,29 @@ class Clerk:
                     return
                 self.unsure.add(why)
                 time.sleep(_PAUSE_S)
+
+
+class Gateway:
+    """Pushes a keyframe of one camera after the other to the front's intake. `pushed`: so many so far."""
+
+    def __init__(self, intake: str, cameras: Sequence[Camera]) -> None:
+        self._intake, self._cameras = intake, cameras
+        self._payloads = [province.picture(number) for number in range(4)]
+        self.pushed = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._push, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stopped.set()
+        self._thread.join(_CALL_S)
+
+    def _push(self) -> None:
+        channel = Transport().connect_push(self._intake)
+        while not self._stopped.wait(_PAUSE_S):
+            camera_id = self._cameras[self.pushed % len(self._cameras)].camera_id
+            payload = self._payloads[self.pushed % len(self._payloads)]
+            frame = Keyframe(camera_id, 0, Codec.H264, payload, wall_ns(), None, FeedKind.GATEWAY)
+            channel.send(wire.pack_keyframe(frame))
+            self.pushed += 1
