@@ -19,6 +19,7 @@ from engine.hub.composition.parts import (
     make_outlets,
     make_visits,
     open_sockets,
+    share_host_caps,
     start_exporter,
     watch_readiness,
 )
@@ -110,6 +111,7 @@ def compose(
     ledger = make_ledger(settings, storage, memory, calls, stories, metrics, stack)
     outlets = make_outlets(settings, calendar, storage, memory, ledger, stories, metrics)
     visits = make_visits(settings, calendar, sockets, storage, memory, stories, metrics, traces)
+    host_caps = share_host_caps(storage.store, lease, visits, calls, stack)
     workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
@@ -123,9 +125,8 @@ def compose(
         settings, calendar, visits.warnings, apply, metrics.reloaded, report, is_lasting=is_lasting
     )
     readiness = watch_readiness(settings, storage, workers, visits, metrics, stack)
-    telemetry = Telemetry(
-        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease
-    )
+    followed = memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease, host_caps
+    telemetry = Telemetry(pipeline, workers, visits, *followed)
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)

@@ -27,6 +27,10 @@ _MARGIN = 0.2
 """The share of a lease's time that is left to end visits before another process may take the shard."""
 
 
+_TAKEN = "it has ended, and another process has it or may have it"
+_NOT_IN_TIME = "the database did not renew it in time"
+
+
 class LeaseLostError(StateError):
     """The shard is not this process's any more, or may not be for much longer."""
 
@@ -40,7 +44,8 @@ class ShardLease:
         self._task = task
         self._address = self._metrics_address = ""
         self._until_ns = self._end_of(taken_ns)
-        self._lost = False
+        self._lost = ""
+        self._shares_version: str | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -73,6 +78,16 @@ class ShardLease:
         """How long the hub may still act; 0 or less: no more."""
         return 0 if self._lost else self._until_ns - monotonic_ns()
 
+    @property
+    def renew_s(self) -> float:
+        """Time between two renewals."""
+        return min(_RENEW_S_MAX, self._task.lease_s / _RENEWALS)
+
+    @property
+    def shares_version(self) -> str | None:
+        """As the last renewal brought it: another one once the shares of platforms were stored anew."""
+        return self._shares_version
+
     def start(self) -> None:
         """Begin to renew."""
         self._thread.start()
@@ -84,8 +99,7 @@ class ShardLease:
     def require(self) -> None:
         """Raise LeaseLostError if the hub may not act any more."""
         if self.left_ns <= 0:
-            why = "another process has it now" if self._lost else "the database did not renew it in time"
-            raise LeaseLostError(f"shard {self._task.number}: its lease is lost: {why}")
+            raise LeaseLostError(f"shard {self._task.number}: its lease is lost: {self._lost or _NOT_IN_TIME}")
 
     def close(self) -> None:
         """Give the lease back, so that the next process need not wait for its end."""
@@ -99,7 +113,7 @@ class ShardLease:
         self._leases.close()
 
     def _renew(self) -> None:
-        while not self._stopped.wait(min(_RENEW_S_MAX, self._task.lease_s / _RENEWALS)):
+        while not self._stopped.wait(self.renew_s):
             asked_ns = monotonic_ns()
             try:
                 renewed = self._leases.renew(self.lease, self._task.lease_s, self._address, self._metrics_address)
@@ -110,9 +124,10 @@ class ShardLease:
                     detail=str(error),
                 )
                 continue
-            if not renewed:
-                self._lost = True
+            if renewed is None or self.left_ns <= 0:  # late: others may have what this shard had of platforms
+                self._lost = _TAKEN if renewed is None else _NOT_IN_TIME
                 return
+            self._shares_version = renewed.shares_version
             self._until_ns = self._end_of(asked_ns)
 
     def _end_of(self, asked_ns: int) -> int:
