@@ -36,7 +36,7 @@ class LeaseLostError(StateError):
 
 
 class ShardLease:
-    """A lease that is renewed until `close`, which gives it back. Any thread may call."""
+    """A lease that is renewed until `close`. Any thread may call."""
 
     def __init__(self, leases: Leases, lease: Lease, task: ShardTask, taken_ns: int) -> None:
         self.lease = lease
@@ -101,13 +101,15 @@ class ShardLease:
         if self.left_ns <= 0:
             raise LeaseLostError(f"shard {self._task.number}: its lease is lost: {self._lost or _NOT_IN_TIME}")
 
-    def close(self) -> None:
-        """Give the lease back, so that the next process need not wait for its end."""
+    def close(self, *, give_back: bool = True) -> None:
+        """Renew no more. `give_back`: now, so that the next process need not wait for the end of the lease; others may
+        visit platforms in the place of this shard from then on."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
         try:
-            self._leases.release(self.lease)
+            if give_back:
+                self._leases.release(self.lease)
         except StoreError as error:
             logger().warning("the lease of the shard was not given back; it ends by itself", detail=str(error))
         self._leases.close()
