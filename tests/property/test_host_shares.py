@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engine.model.shard import HostGrants
-from engine.scheduler.host_shares import HostCap, HostGrant, due_visits
+from engine.scheduler.host_shares import HostCap, HostGrant, due_visits, planned_visits
 
-NUMBERS = (1, 2, 3, 4)
+NUMBERS = (1, 2, 3)
 TURN_S = 20.0
 SHARES = st.dictionaries(st.sampled_from(NUMBERS), st.floats(0, 1), min_size=1)
 
@@ -47,14 +47,31 @@ def test_shares_of_a_cap() -> None:
     assert [due_visits(1, {1: 0.9, 2: 0.1}, turn) for turn in range(3)] == [{1: 0, 2: 1}, {1: 1, 2: 0}, {1: 0, 2: 1}]
 
 
+def test_what_becomes_shared_while_both_have_the_whole_cap_is_divided_without_a_visit_more() -> None:
+    cap, shares = HostCap(8, TURN_S), {1: 0.25, 2: 0.75}
+    one, two = HostGrant(1, limit=None), HostGrant(2, limit=None)
+    alone = HostGrants(shares, {})
+    assert planned_visits(alone, 1, cap) == 0, "the other may use the whole cap, and has not said so"
+    one.lower(alone, cap)
+    assert (one.limit, one.wanted(alone, cap, 8)) == (0, 8), "what is under way is granted"
+    seen = HostGrants(shares, {1: 8})
+    two.lower(seen, cap)
+    assert (two.limit, two.wanted(seen, cap, 7)) == (0, 7)
+    seen = HostGrants(shares, {1: 3, 2: 1})
+    assert (one.wanted(seen, cap, 3), two.wanted(seen, cap, 1)) == (3, 5)
+    two.raise_limit(seen, cap, 5)
+    assert two.limit == 5
+
+
 @dataclass
 class Shard:
-    """A shard whose engine runs: what it knows, and its scheduler. `ended`: by the database its lease is over; it stops
-    visiting before that. `read`: what it read last, between its steps."""
+    """A shard whose engine runs: what it knows, and its scheduler. `read`: what it read last, between its steps;
+    `counted`: its visits under way then."""
 
     own: HostGrant
     limit: int
     in_flight: int = 0
+    counted: int = 0
     read: HostGrants | None = None
 
 
@@ -72,7 +89,7 @@ class Database:
 
 
 class SharedPlatform(RuleBasedStateMachine):
-    """Engines of four shards on one platform. A step of a shard is in three parts, between which anything happens."""
+    """Engines of three shards on one platform. A step of a shard is in three parts, between which anything happens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,47 +101,84 @@ class SharedPlatform(RuleBasedStateMachine):
         return HostCap(self.cap, TURN_S)
 
     @rule(number=st.sampled_from(NUMBERS))
+    def take(self, number: int) -> None:
+        self.start(number)
+
     def start(self, number: int) -> None:
         """An engine takes the lease, after the one before has lost it."""
         if number not in self.engines:
-            self.database.granted.pop(number, None)  # of an epoch before
             self.engines[number] = Shard(HostGrant(number), 0)
 
-    @rule(number=st.sampled_from(NUMBERS))
-    def lose(self, number: int) -> None:
-        """The lease ends: the engine has stopped, with its visits; its grant stays in the table, and counts no more."""
-        if self.engines.pop(number, None) is not None:
-            self.database.granted.pop(number, None)
+    @precondition(lambda self: len(self.engines) > 1)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        """The lease ends: the engine has stopped, with its visits, and its grant counts no more."""
+        number = data.draw(st.sampled_from(sorted(self.engines)))
+        del self.engines[number]
+        self.database.granted.pop(number, None)
 
-    @rule(number=st.sampled_from(NUMBERS))
+    @precondition(lambda self: self.engines)
+    @rule(data=st.data())
+    def happen(self, data: st.DataObject) -> None:
+        """Engines do parts of their steps, and visits begin and end, in any order."""
+        parts = [self.read, self.change, self.visit, self.change_unanswered, self.end_some, self.replace_other]
+        deeds = st.sampled_from(parts)
+        for number, deed in data.draw(
+            st.lists(st.tuples(st.sampled_from(sorted(self.engines)), deeds), min_size=5, max_size=40)
+        ):
+            if number in self.engines:
+                deed(number)
+                self.the_cap_holds()
+
+    @precondition(lambda self: self.engines)
+    @rule(data=st.data())
+    def step(self, data: st.DataObject) -> None:
+        """All engines make whole steps, and as many visits as they may; some of these end."""
+        for number in data.draw(st.permutations(sorted(self.engines))):
+            self.read(number)
+            self.change(number)
+            self.visit(number)
+            self.the_cap_holds()
+            if data.draw(st.booleans()):
+                self.end_some(number)
+
     def read(self, number: int) -> None:
-        if (engine := self.engines.get(number)) is not None:
-            engine.read = self.database.grants(set(self.engines))
-            engine.own.lower(engine.read, self.cap_of_all())
-            engine.limit = engine.own.limit or 0
+        engine = self.engines[number]
+        engine.read = self.database.grants(set(self.engines))
+        engine.own.lower(engine.read, self.cap_of_all())
+        engine.limit = engine.own.limit or 0
+        engine.counted = engine.in_flight
 
-    @rule(number=st.sampled_from(NUMBERS), answered=st.booleans())
-    def change(self, number: int, answered: bool) -> None:
+    def change(self, number: int, *, answered: bool = True) -> None:
         """Under the lock of the platform. `answered`: the shard is told that it was committed."""
-        engine = self.engines.get(number)
-        if engine is None or engine.read is None:
+        engine = self.engines[number]
+        if engine.read is None:
             return
         engine.read = None
         now = self.database.grants(set(self.engines))
-        visits = self.database.granted[number] = engine.own.wanted(now, self.cap_of_all(), engine.in_flight)
+        visits = self.database.granted[number] = engine.own.wanted(now, self.cap_of_all(), engine.counted)
         if answered:
             engine.own.raise_limit(now, self.cap_of_all(), visits)
             engine.limit = engine.own.limit or 0
 
-    @rule(number=st.sampled_from(NUMBERS), visits=st.integers(1, 9))
-    def visit(self, number: int, visits: int) -> None:
-        if (engine := self.engines.get(number)) is not None:
-            engine.in_flight = max(engine.in_flight, min(engine.limit, engine.in_flight + visits))
+    def change_unanswered(self, number: int) -> None:
+        self.change(number, answered=False)
 
-    @rule(number=st.sampled_from(NUMBERS), visits=st.integers(1, 9))
-    def end_visits(self, number: int, visits: int) -> None:
-        if (engine := self.engines.get(number)) is not None:
-            engine.in_flight = max(0, engine.in_flight - visits)
+    def visit(self, number: int) -> None:
+        """As many visits begin as may: there is always more to do."""
+        engine = self.engines[number]
+        engine.in_flight = max(engine.in_flight, engine.limit)
+
+    def replace_other(self, number: int) -> None:
+        """Another shard loses its lease, and has it again; or it takes one that nobody had."""
+        other = number % len(NUMBERS) + 1
+        if self.engines.pop(other, None) is None:
+            self.start(other)
+        self.database.granted.pop(other, None)
+
+    def end_some(self, number: int) -> None:
+        engine = self.engines[number]
+        engine.in_flight //= 2
 
     @rule(shares=SHARES)
     def assign(self, shares: dict[int, float]) -> None:
@@ -158,7 +212,7 @@ class SharedPlatform(RuleBasedStateMachine):
             for number, engine in self.engines.items():
                 engine.in_flight = 0
                 self.read(number)
-                self.change(number, answered=True)
+                self.change(number)
         if self.engines:
             due = due_visits(
                 self.cap,
@@ -170,8 +224,8 @@ class SharedPlatform(RuleBasedStateMachine):
 
 
 SharedPlatform.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=50,
+    max_examples=300,
+    stateful_step_count=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

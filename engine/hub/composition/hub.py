@@ -143,7 +143,8 @@ def compose(
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     _tell_ready(control, lease, grpc=grpc.start(), intake=intake_address, metrics=status_address)
-    if lease is not None:
+    if lease is not None and host_caps is not None:
+        host_caps.start()
         follower = RegistryFollower(storage.store, place, memory.registry, cameras, outlets.kpis, calls)
         follower.start()
         stack.callback(follower.close)

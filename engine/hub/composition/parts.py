@@ -106,12 +106,11 @@ def open_sockets(
 def share_host_caps(
     store: Store, lease: ShardLease | None, visits: Visits, calls: ThreadCalls, stack: contextlib.ExitStack
 ) -> HostCaps | None:
-    """Begin to share the caps of platforms with other shards; None for an engine alone."""
+    """Share the caps of platforms with other shards, which `start` begins to follow; None for an engine alone."""
     if lease is None or store.host_grants is None:
         return None
     host_caps = HostCaps(store.host_grants, lease, visits, calls)
     host_caps.step_in_hub()
-    host_caps.start()
     stack.callback(host_caps.close)
     return host_caps
 

@@ -7,9 +7,10 @@ no platform is shared, nothing is read after the start.
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from typing import Any
 
-from engine.clock import monotonic_ns
+from engine.clock import monotonic_ns, ns
 from engine.errors import PatrolError
 from engine.hub.shards.lease import ShardLease
 from engine.hub.thread_calls import ThreadCalls
@@ -20,6 +21,8 @@ from engine.scheduler.host_shares import HostGrant
 from engine.storage.db.shards.host_grants import HostGrantStore
 
 _ANSWER_S = 10.0
+_POLL_S = 0.1
+"""The hub may stop while it is asked: then nobody answers any more."""
 _NOT_READ = ""
 
 InHub = Callable[[Callable[[], Any]], Any]
@@ -70,12 +73,20 @@ class HostCaps:
         failing = False
         while not self._stopped.wait(self._lease.renew_s):
             try:
-                self._step(lambda call: self._calls.ask(call).result(_ANSWER_S))
+                self._step(self._ask)
                 failing = False
             except (PatrolError, TimeoutError) as error:
-                if not failing:
+                if not failing and not self._stopped.is_set():
                     logger().warning("the caps of shared platforms are not followed, they stay", detail=str(error))
                 failing = True
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        """Run a call in the hub's thread. Raises TimeoutError, also if the hub has stopped meanwhile."""
+        answer = self._calls.ask(call)
+        give_up_ns = monotonic_ns() + ns(_ANSWER_S)
+        while not (wait([answer], _POLL_S).done or self._stopped.is_set() or monotonic_ns() > give_up_ns):
+            pass
+        return answer.result(0)
 
     def _step(self, in_hub: InHub) -> None:
         self._read_shared()
