@@ -1,8 +1,9 @@
-"""What `patrol cluster status` shows of nodes and shards, from the database and what the keeper knows. Pure."""
+"""What `patrol cluster status` shows of nodes, shards and platforms, from the database and the keeper. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.model.shard import HostGrants
 from engine.storage.db.shards.leases import ShardRow
 
 
@@ -52,6 +53,22 @@ def _state(node: Mapping[str, Any] | None) -> str:
     if node is None:
         return "not in Ray"
     return "cut off" if node["cut_off"] else "drained" if node["drained"] else "up"
+
+
+def platform_rows(granted: Mapping[str, HostGrants]) -> list[dict[str, Any]]:
+    """Return a row for each platform and shard that visits it, of platforms that several visit. A shard whose lease has
+    ended has none. `share`: 0 for a shard whose cameras there came after the last assign. `visits`: None if it has not
+    asked for any yet."""
+    return [
+        {
+            "platform": host,
+            "shard": number,
+            "share": round(grants.shares.get(number, 0.0), 4),
+            "visits": grants.granted.get(number),
+        }
+        for host, grants in sorted(granted.items())
+        for number in sorted(grants.shares.keys() | grants.granted.keys())
+    ]
 
 
 def _cameras(row: ShardRow, cameras: Mapping[str, int]) -> int:

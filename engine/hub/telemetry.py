@@ -9,6 +9,7 @@ from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.readiness import Readiness
 from engine.hub.registry import Registry
 from engine.hub.services.findings import FindingsService
+from engine.hub.shards.host_caps import HostCaps
 from engine.hub.shards.lease import ShardLease
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
@@ -38,6 +39,7 @@ class Telemetry:
         readiness: Readiness,
         metrics: Metrics,
         lease: ShardLease | None = None,
+        host_caps: HostCaps | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._workers = workers
@@ -49,6 +51,7 @@ class Telemetry:
         self._readiness = readiness
         self._metrics = metrics
         self._lease = lease
+        self._host_caps = host_caps
         self._next_slow_ns = 0
         self._processes: dict[str, int] = {}
         self._checks: deque[tuple[int, int]] = deque(maxlen=_RATE_WINDOW_S + 1)
@@ -76,7 +79,8 @@ class Telemetry:
         metrics.readiness(not not_ready, self._readiness.store_writable(now_ns))
         metrics.vitals.not_ready(not_ready)
         lease_left_s = math.inf if self._lease is None else seconds(max(0, self._lease.left_ns))
-        metrics.vitals.shard(lease_left_s, self._storage.store.writes_fenced)
+        granted = {} if self._host_caps is None else self._host_caps.granted
+        metrics.vitals.shard(lease_left_s, self._storage.store.writes_fenced, granted)
         self._outlets.kpis.add_periods(self._visits.drain_periods())
         sum_reports()
         if now_ns >= self._next_slow_ns:

@@ -11,9 +11,6 @@ from engine.model.keyframe import DropReason
 from engine.model.verdict import State
 from engine.model.visit import FailureReason, FeedKind
 
-OUTAGE_HOSTS_MAX = 20
-"""Platforms in an outage with a label value of their own: those with most cameras. All others count as `other`."""
-
 STAGES = (
     "connect", "keyframe_wait", "visit_total", "queue", "decode", "kernels", "judge", "arrival_to_verdict", "store",
 )  # fmt: skip

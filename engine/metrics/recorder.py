@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from wsgiref.types import WSGIApplication
 
-from engine.metrics.definitions import FEEDER_KINDS, METRICS, OUTAGE_HOSTS_MAX
-from engine.metrics.labels import REGIONS_MAX
+from engine.metrics.definitions import FEEDER_KINDS, METRICS
+from engine.metrics.labels import REGIONS_MAX, by_host
 from engine.metrics.metric import OTHER
 from engine.metrics.prometheus import Series
 from engine.metrics.stories import StoryRecorder
@@ -152,11 +152,8 @@ class Metrics:
         series.set("patrol_outages", len(status.outages))
 
     def outages(self, cameras: Mapping[str, int]) -> None:
-        """Set the numbers of cameras of platforms that are out; those beyond OUTAGE_HOSTS_MAX are summed."""
-        largest = sorted(cameras.items(), key=lambda host: (-host[1], host[0]))
-        values: dict[tuple[str, ...], float] = {(host,): number for host, number in largest[:OUTAGE_HOSTS_MAX]}
-        values[(OTHER,)] = sum(number for _, number in largest[OUTAGE_HOSTS_MAX:])
-        self._series.replace("patrol_outage_cameras", values)
+        """Set the numbers of cameras of platforms that are out; those beyond HOSTS_MAX are summed."""
+        self._series.replace("patrol_outage_cameras", {(OTHER,): 0.0} | by_host(cameras))
 
     def reloaded(self, outcome: str) -> None:
         """Count a reload of the configuration: applied, unchanged or refused."""

@@ -1,6 +1,6 @@
 """Metrics of the scheduler: who is late, by how much, and what cameras wait for. Pure."""
 
-from engine.metrics.labels import REGION
+from engine.metrics.labels import HOST, REGION
 from engine.metrics.metric import Label, Metric
 from engine.model.visit import FailureReason
 
@@ -126,7 +126,7 @@ SCHEDULING_METRICS = (
     Metric(
         "patrol_outage_cameras",
         "gauge",
-        (Label("host", unknown_because="the registry decides which platforms there are; at most 20, the rest: other"),),
+        (HOST,),
         "cameras",
         "Cameras of a platform that is out; the platforms with most cameras, all others as `other`.",
         "Call who runs the platform. Its cameras come back by themselves.",

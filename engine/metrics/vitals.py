@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 
+from engine.metrics.labels import HOST, by_host
 from engine.metrics.metric import OTHER, Label, Metric
 from engine.metrics.prometheus import Series
 
@@ -118,6 +119,16 @@ VITAL_METRICS = (
         "The engine was frozen or cut off, and has lost its shard; it ends itself. Look for what held it up.",
     ),
     Metric(
+        "patrol_host_visits_granted",
+        "gauge",
+        (HOST,),
+        "visits",
+        "Visits at once that the engine's shard may make on a platform that other shards visit too; the platforms with "
+        "most, all others as `other`.",
+        "0 for minutes: its cameras there are not visited. `patrol cluster status` shows what each shard has; raise "
+        "the cap of the platform (scheduler.host_visits_max), or run `patrol cluster assign` if cameras were added.",
+    ),
+    Metric(
         "patrol_not_ready",
         "gauge",
         (Label("part", NOT_READY_PARTS),),
@@ -162,11 +173,13 @@ class VitalsRecorder:
         self._series.replace("patrol_disk_free_bytes", {(folder,): size for folder, size in free.items()})
         self._series.replace("patrol_disk_bytes", {(folder,): size for folder, size in sizes.items()})
 
-    def shard(self, lease_left_s: float, writes_fenced: int) -> None:
-        """Set how long the lease of the engine's shard lasts, and how many of its writes were refused so far."""
+    def shard(self, lease_left_s: float, writes_fenced: int, host_visits: Mapping[str, int]) -> None:
+        """Set how long the lease of the engine's shard lasts, how many of its writes were refused so far, and how many
+        visits it is granted on shared platforms."""
         self._series.set("patrol_shard_lease_seconds", lease_left_s)
         self._series.increase("patrol_writes_fenced_total", by=writes_fenced - self._fenced)
         self._fenced = writes_fenced
+        self._series.replace("patrol_host_visits_granted", by_host(host_visits))
 
     def shards(self, running: int, away: int) -> None:
         """Set how many shards an engine runs, and how many none."""

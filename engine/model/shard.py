@@ -1,5 +1,7 @@
-"""The shard that an engine runs, where several engines share a province. Pure."""
+"""The shard that an engine runs, where several engines share a province, and what it has of platforms that other shards
+visit too. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -11,3 +13,13 @@ class ShardTask:
     number: int
     node: str
     lease_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostGrants:
+    """What shards whose lease lives have of one platform, by number. `shares`: as they were assigned. `granted`: visits
+    at once; a shard that has not asked yet is missing. `clock_s`: of the database, for turns."""
+
+    shares: Mapping[int, float]
+    granted: Mapping[int, int]
+    clock_s: float = 0.0

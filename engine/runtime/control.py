@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from engine.clock import monotonic_ns, ns, seconds
 from engine.runtime.compile_stage import CompileStage
 from engine.runtime.heartbeat import Heartbeat
 
@@ -34,6 +35,8 @@ REPLACE = "replace"
 """Hub to parent: end this child and start another; name, reason."""
 STOP = "stop"
 """Parent to child."""
+VISITS_OVER = "visits over"
+"""Parent to hub, after STOP: the processes that visit cameras have ended, and with them all connections."""
 TAKE = "take"
 """Parent to spare worker: take the place of one that was lost."""
 DRAIN = "drain"
@@ -66,6 +69,7 @@ class Control:
         self.confinement: Mapping[str, bool] = {}
         self._connection = connection
         self._heartbeat = heartbeat
+        self._begun = self._stopping = self._visits_over = False
 
     @property
     def descriptor(self) -> int:
@@ -88,6 +92,7 @@ class Control:
 
     def send(self, word: str, *rest: Any) -> None:
         """Send a message. Does nothing if the parent is gone: the end of the pipe ends this child too."""
+        self._begun |= word == BEGUN
         with contextlib.suppress(OSError):
             self._connection.send((word, *rest))
 
@@ -99,7 +104,22 @@ class Control:
                 messages.append(self._connection.recv())
         except (EOFError, OSError):
             messages.append((STOP,))
+        words = {word for word, *_ in messages}
+        self._stopping |= STOP in words
+        self._visits_over |= VISITS_OVER in words
         return messages
+
+    def visits_are_over(self, timeout_s: float) -> bool:
+        """Whether no camera is visited for this hub any more; waits for it after STOP. A hub that ends for another
+        reason does not wait: the parent ends visits only after it."""
+        give_up_ns = monotonic_ns() + ns(timeout_s)
+        while self._begun and not self._visits_over:
+            left_s = seconds(give_up_ns - monotonic_ns())
+            if not self._stopping or left_s <= 0 or not self._connection.poll(left_s):
+                return False
+            if self.receive() == [(STOP,)] and not self._visits_over:
+                return False  # the parent is gone
+        return True
 
     def stop_requested(
         self, on_reload: Callable[[Any], None] = lambda _: None, on_drain: Callable[[], None] = lambda: None

@@ -29,6 +29,7 @@ from engine.scheduler.events import (
     CheckNow,
     CheckNowAnswered,
     Event,
+    HostLimitsChanged,
     Judged,
     PatrolPaused,
     PatrolResumed,
@@ -87,6 +88,7 @@ class Scheduler:
             CamerasUpserted: self._on_upserted,
             CamerasRemoved: self._on_removed,
             CapacityChanged: self._on_capacity,
+            HostLimitsChanged: self._on_host_limits,
             SettingsChanged: self._on_settings,
             WallClock: self._on_wall_clock,
             PatrolPaused: self._on_paused,
@@ -173,6 +175,9 @@ class Scheduler:
 
     def _on_capacity(self, event: CapacityChanged, now_ns: int, actions: list[Action]) -> None:
         self.dispatch.capacity = event.visits_max
+
+    def _on_host_limits(self, event: HostLimitsChanged, now_ns: int, actions: list[Action]) -> None:
+        self.dispatch.limit_hosts(event.limits, now_ns)
 
     def _on_wall_clock(self, event: WallClock, now_ns: int, actions: list[Action]) -> None:
         self.timing.wall_offset_ns = event.offset_ns

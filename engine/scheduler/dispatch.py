@@ -6,7 +6,7 @@ recorder or platform is busy is parked there, so that one with a thousand camera
 a visit that ends makes the next camera of its gates ready. Counties share recorders and platforms (county_queue.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 
 from engine.clock import ns
@@ -89,6 +89,12 @@ class Dispatch:
         for index in range(len(self.hosts.by_index)):
             while (slot := self.hosts.unpark(index)) >= 0:
                 self.make_ready(slot)
+
+    def limit_hosts(self, limits: Mapping[str, int], now_ns: int) -> None:
+        """Apply limits of platforms; where one was raised, the first camera that waits is made ready, and as each
+        starts the next."""
+        for index in self.hosts.limit(limits):
+            self._unpark_at_host(index, now_ns)
 
     @property
     def visits_allowed(self) -> int:

@@ -4,7 +4,7 @@ nanoseconds.
 Those that occur once a visit, or once a camera at a start, are tuples: building one takes a third of the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,6 +94,14 @@ class CapacityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HostLimitsChanged:
+    """The most visits at once on platforms that other shards visit too, by name; 0: none for now. They come beside the
+    caps of the settings, in place of all limits before."""
+
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     """New settings and calendar; visits under way go on."""
 
@@ -131,6 +139,7 @@ Event = (
     | PushArrived
     | CheckNow
     | CapacityChanged
+    | HostLimitsChanged
     | SettingsChanged
     | WallClock
     | PatrolPaused

@@ -1,7 +1,7 @@
 """Counts the visits on each recorder and platform, queues the cameras that wait for them, and detects outages. Pure."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from engine.clock import NS_PER_S, ns
@@ -144,6 +144,7 @@ class Hosts:
         self._index: dict[str, int] = {}
         self._free: list[int] = []
         self.by_index: list[Host] = []
+        self._limits: Mapping[str, int] = {}
         self.configure(settings, 0)
 
     def __len__(self) -> int:
@@ -158,6 +159,23 @@ class Hosts:
             host.cap = self._cap(host.name)
             host.arrival_ns = self.rate.capped(host.arrival_ns, now_ns)
             host.wake_ns = 0
+
+    def limit(self, limits: Mapping[str, int]) -> list[int]:
+        """Apply limits beside the caps; return the platforms that more visits may be made on than before, by index."""
+        changed = {name for name in limits.keys() | self._limits.keys() if limits.get(name) != self._limits.get(name)}
+        self._limits = dict(limits)
+        raised = []
+        for name in sorted(changed & self._index.keys()):
+            host = self.by_index[self._index[name]]
+            before, host.cap = host.cap, self._cap(name)
+            if host.cap > before:
+                raised.append(self._index[name])
+        return raised
+
+    def find(self, name: str) -> Host | None:
+        """Return a platform; None if no camera and no visit refers to it."""
+        index = self._index.get(name)
+        return None if index is None else self.by_index[index]
 
     def acquire(self, name: str) -> int:
         """Add a camera's reference and return the platform's index; -1 for no name."""
@@ -250,4 +268,5 @@ class Hosts:
         return {host.name: host.references - host.in_flight for host in out}
 
     def _cap(self, name: str) -> int:
-        return self._settings.host_visits_max.get(name, self._settings.visits_per_host_max)
+        cap = self._settings.host_visits_max.get(name, self._settings.visits_per_host_max)
+        return min(cap, self._limits.get(name, cap))

@@ -244,6 +244,8 @@ def _wait_reasons(scheduler: Scheduler, slot: int, state: int) -> list[str]:
         host = dispatch.hosts.by_index[table.host[slot]]
         if WAIT_REASONS[table.wait_reason[slot]] == "host_rate":
             return [f"it waits for its platform {host.name}: {settings.host_starts_per_s_max:g} connections a second"]
+        if not host.cap:
+            return [f"it waits for its platform {host.name}: other shards have all visits on it for now"]
         return [f"it waits for its platform {host.name}: {host.in_flight} of {host.cap} visits under way"]
     if state == CameraState.READY:
         return [f"it waits for a free slot: {len(dispatch.flights)} of {dispatch.visits_allowed} visits under way"]

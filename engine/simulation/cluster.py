@@ -1,10 +1,11 @@
 """Simulates several machines that share a registry: placement and schedulers as they run, in virtual time. No clock.
 
 Each shard is a simulation of its own; shards of a node share its cores. A node that is lost ends its shards' visits;
-they go on elsewhere once their leases have ended and an engine has started there.
+they go on elsewhere once their leases have ended and an engine has started there. What they leave of the cap of a
+platform meanwhile is not used by others here, as it is by engines.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine.cluster.placement.shards import CameraGroup, Shard, ShardSize, divid
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
 from engine.scheduler.classes import CLASSES
-from engine.scheduler.host_shares import with_host_shares
+from engine.scheduler.host_shares import due_visits
 from engine.scheduler.lag_histogram import LagHistogram
 from engine.simulation.fleet import Fleet, fleet_from_plans
 from engine.simulation.machine import Machine
@@ -131,12 +132,9 @@ class ClusterSimulation:
         scenario = self.scenario
         counties = set(shard.counties)
         plans = [plan for plan in scenario.fleet.plans if (plan.county or "") in counties]
-        shared = {
-            host: shares[shard.number] for host, shares in self.division.shared_hosts.items() if shard.number in shares
-        }
-        settings = scenario.settings.model_copy(
-            update={"scheduler": with_host_shares(scenario.settings.scheduler, shared)}
-        )
+        caps = own_caps(scenario.settings.scheduler, self.division.shared_hosts, shard.number)
+        scheduler = scenario.settings.scheduler.model_copy(update={"host_visits_max": caps})
+        settings = scenario.settings.model_copy(update={"scheduler": scheduler})
         fleet = fleet_from_plans(plans, scenario.world, settings.scheduler, scenario.seed)
         part = replace(scenario, settings=settings, fleet=fleet, seed=scenario.seed + shard.number, rows_max=1)
         machine = self._machines[self.node_of[shard.number]]
@@ -190,6 +188,19 @@ class ClusterSimulation:
             self._done_ns[name] = done_ns
         self.rows.append(row)
         self._on_progress(round(row.until_s / 60))
+
+
+def own_caps(
+    settings: SchedulerSettings, shared_hosts: Mapping[str, Mapping[int, float]], number: int
+) -> dict[str, int]:
+    """Return a shard's caps of platforms: those of the settings, and what is due to it of those that others visit too
+    while all shards run; one visit at least, since nobody takes turns here."""
+    caps = dict(settings.host_visits_max)
+    for host, shares in shared_hosts.items():
+        if number in shares:
+            cap = caps.get(host, settings.visits_per_host_max)
+            caps[host] = max(1, due_visits(cap, shares)[number])
+    return caps
 
 
 def fleet_groups(fleet: Fleet, settings: SchedulerSettings, world: World) -> list[CameraGroup]:

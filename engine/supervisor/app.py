@@ -35,6 +35,7 @@ from engine.runtime.control import (
     RUNNING,
     STOP,
     TOO_COSTLY,
+    VISITS_OVER,
     VITALS,
 )
 from engine.runtime.log import logger, report, sum_reports
@@ -49,6 +50,8 @@ from engine.supervisor.systemd import Systemd
 from engine.supervisor.watchdog import Watchdog, give_up
 
 STOP_TIMEOUT_S = 4.0
+_HUB_ENDS_S = 1.0
+"""A hub has so much time at least once it is told that no camera is visited any more, which it may wait for."""
 _TURN_S_MAX = 0.5
 _VITALS_NS = NS_PER_S
 _HUB_READS_S = 2.0
@@ -261,7 +264,7 @@ class Supervisor:
         self._children[0].task["calendar"] = calendar
         for child in self._children:
             child.set_settings(tree)
-            if child.role in ("feeder", "demuxer") and child.running is not None:
+            if child.visits and child.running is not None:
                 child.running.send(RELOAD, child.task["settings"])
 
     def _replace(self, alias: str, reason: str) -> None:
@@ -321,12 +324,13 @@ class Supervisor:
                 running.process.kill()  # it still starts, has nothing to lose, and would read STOP only seconds later
         give_up_ns = monotonic_ns() + ns(STOP_TIMEOUT_S)
         for child, running in alive:
-            try:
-                running.process.wait(timeout=max(0.01, seconds(give_up_ns - monotonic_ns())))
-            except subprocess.TimeoutExpired:
-                logger().warning("process does not stop, killing it", name=child.alias)
-                running.process.kill()
-                _reap(child, running)
+            if child.visits:
+                _await_end(child, running, give_up_ns)
+        self._send_to_hub(VISITS_OVER)
+        give_up_ns = max(give_up_ns, monotonic_ns() + ns(_HUB_ENDS_S))
+        for child, running in alive:
+            if not child.visits:
+                _await_end(child, running, give_up_ns)
             running.close()
         self._stderr.close()
         sum_reports()
@@ -337,6 +341,16 @@ def _examine_confinement(settings: Settings) -> None:
     require(settings.runtime.confine)
     if settings.runtime.confine != "off" and (parts := missing()):
         logger().warning("processes that read from cameras are confined in part: the kernel lacks something", no=parts)
+
+
+def _await_end(child: Child, running: Running, give_up_ns: int) -> None:
+    """Wait until a process that was told to stop has ended, and kill it then."""
+    try:
+        running.process.wait(timeout=max(0.01, seconds(give_up_ns - monotonic_ns())))
+    except subprocess.TimeoutExpired:
+        logger().warning("process does not stop, killing it", name=child.alias)
+        running.process.kill()
+        _reap(child, running)
 
 
 def _reap(child: Child, running: Running) -> int:

@@ -83,6 +83,11 @@ class Child:
         """Whether it reads what cameras send, and is confined to what it needs for that."""
         return self.role in CONFINED_ROLES
 
+    @property
+    def visits(self) -> bool:
+        """Whether it visits cameras."""
+        return self.role in ("feeder", "demuxer")
+
     def set_settings(self, tree: Mapping[str, Any]) -> None:
         """Give its next incarnation these settings: of a confined process only the sections that it needs, for the
         others hold passwords and addresses."""

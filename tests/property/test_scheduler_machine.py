@@ -20,6 +20,7 @@ from engine.scheduler.events import (
     CheckNow,
     CheckNowAnswered,
     Event,
+    HostLimitsChanged,
     Judged,
     PatrolPaused,
     PatrolResumed,
@@ -172,6 +173,14 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(visits_max=st.sampled_from([0, 1, 3, 1000]))
     def change_capacity(self, visits_max: int) -> None:
         self.handle(CapacityChanged(visits_max))
+
+    @rule(limits=st.dictionaries(st.sampled_from(["h1", "h2", "h9"]), st.integers(0, 3)))
+    def limit_hosts(self, limits: dict[str, int]) -> None:
+        in_flight = {host.name: host.in_flight for host in self.scheduler.dispatch.hosts.by_index if host.references}
+        self.handle(HostLimitsChanged(limits))
+        for name, limit in limits.items():
+            host = self.scheduler.dispatch.hosts.find(name)
+            assert host is None or host.in_flight <= max(limit, in_flight[name])
 
     @rule(changed=SETTINGS, calendar=st.sampled_from([Calendar(), HOLIDAY, Calendar(sites={"s1": "12:00-12:01"})]))
     def change_settings(self, changed: SchedulerSettings, calendar: Calendar) -> None:

@@ -9,8 +9,7 @@ from engine.cluster.placement.nodes import Node
 from engine.cluster.placement.shards import ShardSize
 from engine.config.schema import SchedulerSettings
 from engine.errors import ConfigError
-from engine.scheduler.host_shares import with_host_shares
-from engine.simulation.cluster import FAILOVER_S, ClusterSimulation, NodeLoss, parse_loss
+from engine.simulation.cluster import FAILOVER_S, ClusterSimulation, NodeLoss, own_caps, parse_loss
 from engine.simulation.cluster_report import report
 from engine.simulation.world import Pattern, World
 from tests.support.scheduler.simulations import scenario, settings
@@ -82,9 +81,10 @@ def test_a_platform_of_several_shards_never_gets_more_than_its_cap() -> None:
 
 def test_a_cap_is_divided_by_expected_visits_and_never_to_nothing() -> None:
     plan = SchedulerSettings(visits_per_host_max=10, host_visits_max={"other": 3, "large": 100})
-    shared = with_host_shares(plan, {"p": 0.35, "large": 0.5, "small": 0.01}).host_visits_max
-    assert shared == {"other": 3, "large": 50, "p": 3, "small": 1}
-    assert with_host_shares(plan, {}) is plan
+    shares = {"p": {1: 0.35, 2: 0.65}, "large": {1: 0.5, 2: 0.5}, "small": {1: 0.01, 2: 0.99}, "not": {2: 0.4, 3: 0.6}}
+    assert own_caps(plan, shares, 1) == {"other": 3, "large": 50, "p": 4, "small": 1}
+    assert own_caps(plan, shares, 2) == {"other": 3, "large": 50, "p": 6, "small": 9, "not": 4}
+    assert own_caps(plan, {}, 1) == plan.host_visits_max
 
 
 @pytest.mark.parametrize(("text", "at_s"), [("node-2@3h", 10_800), ("node-2@90m", 5400), ("node-2@1.5s", 1.5)])

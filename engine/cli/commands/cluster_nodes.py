@@ -74,25 +74,28 @@ def drain(
 
 
 def status(config: FileOption, head: HeadOption = "", as_json: JsonOption = False) -> None:
-    """Show the machines and their shards. Where Ray does not answer, what the database says."""
+    """Show the machines and their shards, and what these have of platforms that several visit. Where Ray does not
+    answer, what the database says."""
     settings = settings_of(config)
     with open_to_read(settings) as store:
         cameras = Counter(camera.region for camera in store.registry.cameras())
-    from engine.cluster.status_rows import node_rows, shard_rows
+    from engine.cluster.status_rows import node_rows, platform_rows, shard_rows
     from engine.storage.db.database import connect, parse_url
+    from engine.storage.db.shards.host_grants import all_grants
     from engine.storage.db.shards.leases import Leases
 
-    leases = Leases(connect(parse_url(settings.record.url)))
+    database = connect(parse_url(settings.record.url))
+    leases = Leases(database)
     try:
-        rows = leases.all()
+        rows, platforms = leases.all(), platform_rows(all_grants(database))
     finally:
         leases.close()
     state = _keeper_state(settings, config, head)
     nodes, shards = node_rows(rows, state, cameras), shard_rows(rows, state, cameras)
     if as_json:
-        print_json({"nodes": nodes, "shards": shards})
+        print_json({"nodes": nodes, "shards": shards, "platforms": platforms})
     else:
-        _show(nodes, shards)
+        _show(nodes, shards, platforms)
 
 
 def _keeper_state(settings: Settings, config: Path, head: str) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def _keeper_state(settings: Settings, config: Path, head: str) -> dict[str, Any]
         return {}
 
 
-def _show(nodes: list[dict[str, Any]], shards: list[dict[str, Any]]) -> None:
+def _show(nodes: list[dict[str, Any]], shards: list[dict[str, Any]], platforms: list[dict[str, Any]]) -> None:
     of_node = ("node", "state", "cores", "labels", "shards", "cameras")
     show_table(OUT, of_node, [tuple(str(row[name]) for name in of_node) for row in nodes])
     rows = [
@@ -125,6 +128,13 @@ def _show(nodes: list[dict[str, Any]], shards: list[dict[str, Any]]) -> None:
         for row in shards
     ]
     show_table(OUT, ("shard", "counties", "cameras", "node", "answers at", "lease s", "why"), rows)
+    if platforms:
+        visits = [
+            (row["platform"], str(row["shard"]), f"{row['share']:.0%}", "-" if had is None else str(had))
+            for row in platforms
+            for had in [row["visits"]]
+        ]
+        show_table(OUT, ("shared platform", "shard", "share", "visits at once"), visits)
 
 
 def _prepared(config: Path) -> Settings:

@@ -19,6 +19,7 @@ from engine.hub.composition.parts import (
     make_outlets,
     make_visits,
     open_sockets,
+    share_host_caps,
     start_exporter,
     watch_readiness,
 )
@@ -112,6 +113,7 @@ def compose(
     ledger = make_ledger(settings, storage, memory, calls, stories, metrics, stack)
     outlets = make_outlets(settings, calendar, storage, memory, ledger, stories, metrics)
     visits = make_visits(settings, calendar, sockets, storage, memory, stories, metrics, traces)
+    host_caps = share_host_caps(storage.store, lease, visits, calls, stack)
     workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
@@ -126,9 +128,8 @@ def compose(
         settings, calendar, visits.warnings, apply, metrics.reloaded, report, is_lasting=is_lasting
     )
     readiness = watch_readiness(settings, storage, workers, visits, metrics, stack)
-    telemetry = Telemetry(
-        pipeline, workers, visits, memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease
-    )
+    followed = memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease, host_caps
+    telemetry = Telemetry(pipeline, workers, visits, *followed)
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
     pictures = PictureService(state, storage.evidence, metrics)
     canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
@@ -149,7 +150,8 @@ def compose(
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     _tell_ready(control, lease, grpc=grpc.start(), intake=intake_address, metrics=status_address)
-    if lease is not None:
+    if lease is not None and host_caps is not None:
+        host_caps.start()
         follower = RegistryFollower(storage.store, place, memory.registry, cameras, outlets.kpis, calls)
         follower.start()
         stack.callback(follower.close)

@@ -24,6 +24,8 @@ from engine.hub.services.finding_log import CommitFlag, FindingLog, FindingPubli
 from engine.hub.services.findings import FindingsService
 from engine.hub.services.kpis import KpiService
 from engine.hub.services.notices import NoticeBodies, NoticesService, confirm_with
+from engine.hub.shards.host_caps import HostCaps
+from engine.hub.shards.lease import ShardLease
 from engine.hub.storage_watch import StorageWatch
 from engine.hub.stories.stories import Stories
 from engine.hub.thread_calls import ThreadCalls
@@ -44,7 +46,6 @@ from engine.runtime.control import Control
 from engine.runtime.curve_keys import CurveKeys
 from engine.runtime.transport import Transport
 from engine.scheduler.core import Scheduler
-from engine.scheduler.host_shares import with_host_shares
 from engine.serve.services import findings as finding_service
 from engine.serve.services import patrol as patrol_service
 from engine.serve.streams.broadcast import Broadcast
@@ -93,6 +94,18 @@ def open_sockets(
         return Sockets(control, feed, work, None), None, ""
     pushes, keys, address = open_intake(settings.intake, transport, connections, stack)
     return Sockets(control, feed, work, pushes), keys, address
+
+
+def share_host_caps(
+    store: Store, lease: ShardLease | None, visits: Visits, calls: ThreadCalls, stack: contextlib.ExitStack
+) -> HostCaps | None:
+    """Share the caps of platforms with other shards, which `start` begins to follow; None for an engine alone."""
+    if lease is None or store.host_grants is None:
+        return None
+    host_caps = HostCaps(store.host_grants, lease, visits, calls)
+    host_caps.step_in_hub()
+    stack.callback(host_caps.close)
+    return host_caps
 
 
 def watch_readiness(
@@ -218,15 +231,13 @@ def make_visits(
     metrics: Metrics,
     traces: VisitTraces | None,
 ) -> Visits:
-    """Return what has the cameras visited, with the pauses that are stored, and the shares of platforms that other
-    shards visit too."""
-    shares = storage.store.host_shares.all()
-    scheduler = Scheduler(with_host_shares(settings.scheduler, shares), calendar, first_visit_id=wall_ns())
+    """Return what has the cameras visited, with the pauses that are stored."""
+    scheduler = Scheduler(settings.scheduler, calendar, first_visit_id=wall_ns())
 
     def forget(pause: Pause) -> None:
         storage.writer.transact(delete_pause(pause))
 
-    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories, traces, shares)
+    visits = Visits(settings, memory.registry, scheduler, sockets.feed.send, metrics, forget, stories, traces)
     for pause in storage.store.pauses.all():
         visits.pause(pause, monotonic_ns())
     return visits

@@ -26,9 +26,13 @@ from engine.storage.evidence.store import EvidenceStore
 from engine.storage.private_files import tighten
 from engine.storage.writer.writer import Writer
 
+_VISITS_END_S = 5.0
+"""How long the processes that visit cameras are waited for, which end at the same time as the hub."""
+
 
 def take_lease(settings: Settings, shard: ShardTask, control: Control, stack: contextlib.ExitStack) -> ShardLease:
-    """Take the lease of the hub's shard and renew it; it is given back with `stack`, once all is written.
+    """Take the lease of the hub's shard and renew it; it is given back with `stack`, once all is written and no camera
+    is visited any more.
 
     Raises LeaseLostError if the supervisor says stop while another process has it.
     """
@@ -39,7 +43,11 @@ def take_lease(settings: Settings, shard: ShardTask, control: Control, stack: co
 
     lease = ShardLease.take(settings.record.url, shard, waits)
     lease.start()
-    stack.callback(lease.close)
+
+    def give_back() -> None:
+        lease.close(give_back=control.visits_are_over(_VISITS_END_S))
+
+    stack.callback(give_back)
     return lease
 
 

@@ -27,12 +27,16 @@ _MARGIN = 0.2
 """The share of a lease's time that is left to end visits before another process may take the shard."""
 
 
+_TAKEN = "it has ended, and another process has it or may have it"
+_NOT_IN_TIME = "the database did not renew it in time"
+
+
 class LeaseLostError(StateError):
     """The shard is not this process's any more, or may not be for much longer."""
 
 
 class ShardLease:
-    """A lease that is renewed until `close`, which gives it back. Any thread may call."""
+    """A lease that is renewed until `close`. Any thread may call."""
 
     def __init__(self, leases: Leases, lease: Lease, task: ShardTask, taken_ns: int) -> None:
         self.lease = lease
@@ -40,7 +44,8 @@ class ShardLease:
         self._task = task
         self._address = self._metrics_address = ""
         self._until_ns = self._end_of(taken_ns)
-        self._lost = False
+        self._lost = ""
+        self._shares_version: str | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -73,6 +78,16 @@ class ShardLease:
         """How long the hub may still act; 0 or less: no more."""
         return 0 if self._lost else self._until_ns - monotonic_ns()
 
+    @property
+    def renew_s(self) -> float:
+        """Time between two renewals."""
+        return min(_RENEW_S_MAX, self._task.lease_s / _RENEWALS)
+
+    @property
+    def shares_version(self) -> str | None:
+        """As the last renewal brought it: another one once the shares of platforms were stored anew."""
+        return self._shares_version
+
     def start(self) -> None:
         """Begin to renew."""
         self._thread.start()
@@ -84,22 +99,23 @@ class ShardLease:
     def require(self) -> None:
         """Raise LeaseLostError if the hub may not act any more."""
         if self.left_ns <= 0:
-            why = "another process has it now" if self._lost else "the database did not renew it in time"
-            raise LeaseLostError(f"shard {self._task.number}: its lease is lost: {why}")
+            raise LeaseLostError(f"shard {self._task.number}: its lease is lost: {self._lost or _NOT_IN_TIME}")
 
-    def close(self) -> None:
-        """Give the lease back, so that the next process need not wait for its end."""
+    def close(self, *, give_back: bool = True) -> None:
+        """Renew no more. `give_back`: now, so that the next process need not wait for the end of the lease; others may
+        visit platforms in the place of this shard from then on."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
         try:
-            self._leases.release(self.lease)
+            if give_back:
+                self._leases.release(self.lease)
         except StoreError as error:
             logger().warning("the lease of the shard was not given back; it ends by itself", detail=str(error))
         self._leases.close()
 
     def _renew(self) -> None:
-        while not self._stopped.wait(min(_RENEW_S_MAX, self._task.lease_s / _RENEWALS)):
+        while not self._stopped.wait(self.renew_s):
             asked_ns = monotonic_ns()
             try:
                 renewed = self._leases.renew(self.lease, self._task.lease_s, self._address, self._metrics_address)
@@ -110,9 +126,10 @@ class ShardLease:
                     detail=str(error),
                 )
                 continue
-            if not renewed:
-                self._lost = True
+            if renewed is None or self.left_ns <= 0:  # late: others may have what this shard had of platforms
+                self._lost = _TAKEN if renewed is None else _NOT_IN_TIME
                 return
+            self._shares_version = renewed.shares_version
             self._until_ns = self._end_of(asked_ns)
 
     def _end_of(self, asked_ns: int) -> int:

@@ -1,8 +1,7 @@
 """Keeps the scheduler and the feeders in step: orders go out, and each comes back to the scheduler exactly once."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
@@ -43,6 +42,7 @@ from engine.scheduler.events import (
     CheckNow,
     CheckNowAnswered,
     Event,
+    HostLimitsChanged,
     Judged,
     OutageBegan,
     OutageEnded,
@@ -59,26 +59,35 @@ from engine.scheduler.events import (
     VisitExpired,
     WallClock,
 )
-from engine.scheduler.host_shares import with_host_shares
+from engine.scheduler.host_shares import HostCap
 from engine.scheduler.invariants import check_invariants
 from engine.scheduler.status import camera_plan_report, pause_status, scheduler_status
 from patrol.v1 import feed_pb2
 
 SILENT_AFTER_NS = 10 * NS_PER_S
 _CLOCK_JUMP_NS = NS_PER_S
-_NONE_SHARED: Mapping[str, float] = MappingProxyType({})
+_TURN_VISITS = 2
+"""Longest visits that a turn of a shard on a platform lasts: that of the shard before may still be under way."""
 _ROLES = {FeedKind.RTSP: "feeder", FeedKind.DEMUX: "demuxer"}
 """The process that carries out visits of each kind."""
 _UNJUDGED = frozenset({*NOT_JUDGED, EXPIRED})
 """Outcomes of visits that are not judged."""
 
 
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """What this engine does on a platform. `cap`: of all shards. `is_visited`: it has cameras or visits there."""
+
+    cap: HostCap
+    in_flight: int
+    is_visited: bool
+
+
 class Visits:
     """The scheduler with the pool of feeders. For the hub's thread.
 
     `send` sends a message to a feeder and returns whether it was taken. `on_pause_ended` is called with an ended pause.
-    `traces`: None without traces. `host_shares`: of the caps of platforms that other shards visit too; `scheduler` has
-    them already.
+    `traces`: None without traces.
     """
 
     def __init__(
@@ -91,10 +100,8 @@ class Visits:
         on_pause_ended: Callable[[Pause], None] = lambda _: None,
         stories: Stories | None = None,
         traces: VisitTraces | None = None,
-        host_shares: Mapping[str, float] = _NONE_SHARED,
     ) -> None:
         self._traces = traces
-        self._host_shares = host_shares
         self._settings = settings
         self._registry = registry
         self._scheduler = scheduler
@@ -148,7 +155,22 @@ class Visits:
     def configure(self, settings: Settings, calendar: Calendar, now_ns: int) -> None:
         """Apply new settings; visits in flight go on."""
         self._settings = settings
-        self._handle(SettingsChanged(with_host_shares(settings.scheduler, self._host_shares), calendar), now_ns)
+        self._handle(SettingsChanged(settings.scheduler, calendar), now_ns)
+
+    def limit_hosts(self, limits: Mapping[str, int], now_ns: int) -> None:
+        """Make no more visits at once on these platforms, in place of all limits before; visits in flight go on."""
+        self._handle(HostLimitsChanged(limits), now_ns)
+
+    def host_uses(self, names: Iterable[str]) -> dict[str, HostUse]:
+        """Return what is done on these platforms now."""
+        scheduler, find = self._settings.scheduler, self._scheduler.dispatch.hosts.find
+        turn_s = _TURN_VISITS * self._settings.feed.deadline_s
+        uses = {}
+        for name in names:
+            host, cap = find(name), scheduler.host_visits_max.get(name, scheduler.visits_per_host_max)
+            in_flight = 0 if host is None else host.in_flight
+            uses[name] = HostUse(HostCap(cap, turn_s), in_flight, is_visited=host is not None)
+        return uses
 
     def judged(self, verdict: Verdict, now_ns: int) -> None:
         """Tell the scheduler the verdict on a keyframe."""

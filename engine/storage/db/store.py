@@ -40,7 +40,7 @@ from engine.storage.db.schema import prepare, require_existing, require_no_orpha
 from engine.storage.db.shards.applied_configurations import AppliedConfigurations
 from engine.storage.db.shards.changes import CameraChanges
 from engine.storage.db.shards.fence import FENCED_SESSION, Fence
-from engine.storage.db.shards.host_shares import HostShares
+from engine.storage.db.shards.host_grants import HostGrantStore
 from engine.storage.db.shards.leases import Lease
 from engine.storage.db.shards.scope import EVERYTHING, Scope, scope_of
 from engine.storage.db.shards.sequences import ALONE, Sequences
@@ -118,7 +118,7 @@ class Store:
         self.access = Access(engine)
         self.pauses = Pauses(engine)
         self.canteens = Canteens(engine)
-        self.host_shares = HostShares(engine, self._sequences.shard_no)
+        self.host_grants = None if fence is None else HostGrantStore(engine, fence.lease)
         self.outbox = Outbox(engine, self._sequences.shard_no)
         self.kpis = Kpis(engine, scope)
         self.archive_index = ArchiveIndex(engine)

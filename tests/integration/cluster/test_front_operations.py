@@ -1,7 +1,6 @@
 """What holds for all shards behind a front: one configuration, also of engines that start; Prometheus finds them."""
 
 import json
-import math
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -156,15 +155,17 @@ def test_an_engine_keeps_its_share_of_a_platform_that_others_visit_too(cluster: 
             return next((host.cap for host in hosts if host.name == "127.0.0.9"), 0)
 
         before = wait_until(cap)
-        leases.assign(counties, {"127.0.0.9": {1: 0.3, 2: 0.7}})
+        leases.assign(counties, {"127.0.0.9": {1: 0.25, 2: 0.75}})
+        wait_until(lambda: cap() == before * 3 // 4, what="its share, without a start")
         start_anew(cluster, 2)
-        assert wait_until(cap) == math.floor(before * 0.7)
+        wait_until(lambda: cap() == before * 3 // 4, what="its share, once it was started anew")
         text = client.config().toml
         client.apply_config(f"{text}\n[scheduler.host_visits_max]\n'127.0.0.9' = 9\n")
-        assert wait_until(cap) == 6, "its share of the new one"
+        wait_until(lambda: cap() == 7, what="its share of the new one")
         client.apply_config(text)
+        leases.assign(counties)
+        wait_until(lambda: cap() == before, what="the whole cap, since nobody else visits it")
         client.update_camera(camera, ["url"])
-    leases.assign(counties)
 
 
 def applied(cluster: FrontedProvince) -> AppliedConfiguration:

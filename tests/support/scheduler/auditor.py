@@ -3,6 +3,7 @@
 The scheduler's own invariants may share its errors; this check is written from the text of the policy alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.config.calendar import Calendar
@@ -19,6 +20,7 @@ from engine.scheduler.events import (
     CheckNow,
     CheckNowAnswered,
     Event,
+    HostLimitsChanged,
     OutageBegan,
     OutageEnded,
     PresumedOffline,
@@ -105,6 +107,7 @@ class Auditor:
         self._unseen_periods_max = unseen_periods_max
         self._asked_s_max = asked_s_max
         self._capacity = 1_000_000
+        self._limits: Mapping[str, int] = {}
         self._last_id = self._events = 0
         self._started = self._ended = self._expired = self._presumed = 0
         self.cameras: dict[str, Seen] = {}
@@ -149,6 +152,8 @@ class Auditor:
                 self._capacity = event.visits_max
             case SettingsChanged():
                 self._configure(event.settings, event.calendar, now_ns)
+            case HostLimitsChanged():
+                self._limits = event.limits
             case WallClock():
                 self._wall_offset_ns = event.offset_ns
                 for seen in self.cameras.values():
@@ -271,7 +276,8 @@ class Auditor:
         if flight.uplink and on_uplink > settings.visits_per_uplink_max:
             self._fail(f"{on_uplink} visits hang on recorder {flight.uplink}")
         on_host = sum(other.host == flight.host for other in self.flights.values())
-        if flight.host and on_host > settings.host_visits_max.get(flight.host, settings.visits_per_host_max):
+        cap = settings.host_visits_max.get(flight.host, settings.visits_per_host_max)
+        if flight.host and on_host > min(cap, self._limits.get(flight.host, cap)):
             self._fail(f"{on_host} visits hang on platform {flight.host}")
         if not self._starts.take(now_ns):
             self._fail("visits begin faster than allowed")

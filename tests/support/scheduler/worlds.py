@@ -20,6 +20,7 @@ from engine.scheduler.events import (
     CapacityChanged,
     CheckNow,
     Event,
+    HostLimitsChanged,
     PushArrived,
     SettingsChanged,
     WallClock,
@@ -166,6 +167,7 @@ class World:
         interference: list[Callable[[str], None]] = [
             lambda camera: self._handle(CheckNow((camera, "nobody"))),
             lambda camera: self._handle(CapacityChanged(self._chance.choice([2, 12, 1000]))),
+            lambda camera: self._handle(HostLimitsChanged(self._chance.choice([{}, {"h1": 0}, {"h1": 2, "h2": 1}]))),
             self._remove_and_put,
             self._disable_and_enable,
             self._move,

@@ -5,8 +5,9 @@ from sqlalchemy.engine import Connection
 
 
 def undo_shards(connection: Connection) -> None:
-    """Make the tables as they were before revisions 0012 to 0017."""
+    """Make the tables as they were before revisions 0012 to 0018."""
     for table in (
+        "host_grants",
         "drained_nodes",
         "shard_hosts",
         "applied_configuration",

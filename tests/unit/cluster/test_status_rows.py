@@ -1,6 +1,7 @@
 """What `patrol cluster status` shows, with the keeper and without."""
 
-from engine.cluster.status_rows import node_rows, shard_rows
+from engine.cluster.status_rows import node_rows, platform_rows, shard_rows
+from engine.model.shard import HostGrants
 from engine.storage.db.shards.leases import ShardRow
 
 ROWS = (
@@ -36,3 +37,13 @@ def test_nodes_are_those_of_the_keeper_and_those_that_hold_a_lease() -> None:
     ]
     (alone,) = node_rows(ROWS, {}, CAMERAS)
     assert (alone["node"], alone["state"], alone["cameras"]) == ("a", "not in Ray", 7)
+
+
+def test_platforms_show_what_each_shard_has_of_them() -> None:
+    granted = {"b": HostGrants({1: 1 / 3, 2: 2 / 3}, {1: 3, 5: 1}), "a": HostGrants({}, {4: 0})}
+    assert [tuple(row.values()) for row in platform_rows(granted)] == [
+        ("a", 4, 0.0, 0),
+        ("b", 1, 0.3333, 3),
+        ("b", 2, 0.6667, None),
+        ("b", 5, 0.0, 1),
+    ]

@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
-from engine.metrics import Metrics, definitions, records, scheduling
+from engine.metrics import Metrics, records, scheduling
 from engine.metrics.definitions import METRICS
+from engine.metrics.labels import HOSTS_MAX
 from engine.metrics.metric import OTHER, Label, Metric
 from engine.metrics.prometheus import Series
 from engine.metrics.web import WEB_METRICS
@@ -105,12 +106,22 @@ def test_platforms_that_are_out_are_bounded_and_the_rest_is_summed() -> None:
     assert samples(metrics)["patrol_outage_cameras", frozenset({("host", OTHER)})] == 0
     metrics.outages({f"host-{n:02}": n for n in range(1, 31)})
     shown = {dict(labels)["host"]: value for (name, labels), value in samples(metrics).items() if "outage_cam" in name}
-    assert len(shown) == definitions.OUTAGE_HOSTS_MAX + 1
+    assert len(shown) == HOSTS_MAX + 1
     assert shown["host-30"] == 30
     assert shown[OTHER] == sum(range(1, 11))
     metrics.outages({})
     shown = {dict(labels)["host"]: value for (name, labels), value in samples(metrics).items() if "outage_cam" in name}
     assert shown == {OTHER: 0}
+
+
+def test_visits_that_are_granted_are_shown_of_shared_platforms_only() -> None:
+    metrics = Metrics("x")
+    granted = {f"host-{n:02}": n for n in range(1, 23)}
+    for hosts, shown in (({}, {}), ({"a": 0, "b": 7}, {"a": 0, "b": 7}), (granted, {OTHER: 3, "host-22": 22})):
+        metrics.vitals.shard(9, 0, hosts)
+        seen = {dict(labels)["host"]: value for (name, labels), value in samples(metrics).items() if "granted" in name}
+        assert shown.items() <= seen.items()
+        assert len(seen) == min(len(hosts), HOSTS_MAX + 1)
 
 
 def test_findings_are_counted_by_state_and_by_severity() -> None:

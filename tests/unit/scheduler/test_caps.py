@@ -10,6 +10,9 @@ from engine.scheduler.events import (
     CameraPlan,
     CamerasUpserted,
     CapacityChanged,
+    HostLimitsChanged,
+    OutageBegan,
+    PresumedOffline,
     SettingsChanged,
     StartVisit,
     VisitExpired,
@@ -53,6 +56,48 @@ def test_what_has_no_recorder_and_no_platform_is_not_capped() -> None:
     patrol.handle(CamerasUpserted([CameraPlan(f"c{n}", "", "") for n in range(20)]))
     patrol.run(1)
     assert patrol.status().in_flight == 20
+
+
+def test_a_limit_of_a_platform_holds_beside_its_cap_and_visits_under_way_go_on() -> None:
+    patrol = Patrol(settings(visits_per_host_max=9), takes_s=5)
+    patrol.handle(HostLimitsChanged({"h": 3}))
+    patrol.handle(cameras(60, host="h"))
+    patrol.run(20)
+    assert patrol.in_flight_max == 3
+    patrol.handle(HostLimitsChanged({"h": 7, "unknown": 1}))
+    assert patrol.status().in_flight == 7, "as soon as it is raised"
+    patrol.handle(HostLimitsChanged({"h": 2}))
+    assert patrol.status().in_flight == 7
+    patrol.run(patrol.now_s + 6)
+    assert patrol.status().in_flight == 2
+    patrol.handle(HostLimitsChanged({"h": 100}))
+    assert patrol.status().in_flight == 9, "never above the cap"
+    patrol.handle(HostLimitsChanged({"h": 11}))
+    patrol.handle(SettingsChanged(settings(visits_per_host_max=20), Calendar()))
+    assert patrol.status().in_flight == 11, "settings end no limit"
+    patrol.handle(HostLimitsChanged({}))
+    assert patrol.status().in_flight == 20
+
+
+def test_a_platform_without_visits_is_not_out_its_cameras_are_no_faults_and_nothing_spins() -> None:
+    patrol = Patrol(settings(period_s=10), takes_s=1)
+    patrol.handle(HostLimitsChanged({"h": 0}))
+    patrol.handle(cameras(200, host="h"))
+    patrol.handle(cameras(1, name="free"))
+    patrol.run(300)
+    assert {start.camera_id for start in patrol.starts} == {"free000"}
+    assert not patrol.actions_of(OutageBegan)
+    assert not patrol.actions_of(PresumedOffline)
+    assert patrol.plan("c000").because[0] == "it waits for its platform h: other shards have all visits on it for now"
+    events: list[int] = []
+    quiet = Patrol(settings(period_s=10), watch=lambda event, actions, now_ns: events.append(now_ns))
+    quiet.handle(HostLimitsChanged({"h": 0}))
+    quiet.handle(cameras(200, host="h"))
+    quiet.run(300)
+    assert len(events) < 210, "each camera is due once, and then waits"
+    patrol.handle(HostLimitsChanged({"h": 20}))
+    patrol.run(patrol.now_s + 30)
+    assert len({start.camera_id for start in patrol.starts}) == 201
 
 
 @pytest.mark.parametrize(("uplink", "host"), [("nvr", ""), ("", "platform")])

@@ -3,26 +3,17 @@
 from collections.abc import Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
+from engine.storage.db.database import upsert
 from engine.storage.db.shards.tables import shard_hosts
+from engine.storage.db.tables import patrol_metadata
 
 SharedHosts = Mapping[str, Mapping[int, float]]
 """By platform and shard's number; the shares of a platform add up to 1."""
 
-
-class HostShares:
-    """The shares of one shard. Any thread may call; every call is its own transaction."""
-
-    def __init__(self, engine: Engine, shard_no: int) -> None:
-        self._engine = engine
-        self._shard_no = shard_no
-
-    def all(self) -> dict[str, float]:
-        """Return the share of each platform that others visit too."""
-        query = sa.select(shard_hosts.c.host, shard_hosts.c.share).where(shard_hosts.c.shard_no == self._shard_no)
-        with self._engine.connect() as connection:
-            return {row.host: row.share for row in connection.execute(query)}
+_VERSION_KEY = "host_shares"
+"""Key in patrol_about: how often shares were stored."""
 
 
 def replace_all(connection: Connection, shared: SharedHosts) -> None:
@@ -35,3 +26,10 @@ def replace_all(connection: Connection, shared: SharedHosts) -> None:
     ]
     if rows:
         connection.execute(sa.insert(shard_hosts), rows)
+    version = int(connection.scalar(sa.select(shares_version())) or 0)
+    upsert(connection, patrol_metadata, [{"key": _VERSION_KEY, "value": str(version + 1)}])
+
+
+def shares_version() -> "sa.ScalarSelect[str]":
+    """A text that is another one once shares were stored anew; NULL before they first were."""
+    return sa.select(patrol_metadata.c.value).where(patrol_metadata.c.key == _VERSION_KEY).scalar_subquery()

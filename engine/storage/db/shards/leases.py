@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from engine.errors import StateError, StoreError
 from engine.storage.db.database import display_url, write_transaction
 from engine.storage.db.ledger.finding_tables import finding_events
-from engine.storage.db.shards.host_shares import SharedHosts, replace_all
+from engine.storage.db.shards.host_shares import SharedHosts, replace_all, shares_version
 from engine.storage.db.shards.sequences import final_below, floor_after
 from engine.storage.db.shards.tables import camera_changes, shard_counties, shards
 from engine.storage.db.tables import verdict_log
@@ -38,6 +38,14 @@ class Lease:
     shard_no: int
     owner: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A lease was renewed. `shares_version`: another one once the shares of platforms were stored anew; None before
+    they first were."""
+
+    shares_version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +101,24 @@ class Leases:
             epoch = connection.scalar(taken)
         return None if epoch is None else Lease(shard_no, owner, epoch)
 
-    def renew(self, lease: Lease, ttl_s: float, address: str = "", metrics_address: str = "") -> bool:
-        """Extend a lease to `ttl_s` from now, and raise the floor of its shard; return whether it was still this
-        process's. `address`, `metrics_address`: where the owner answers gRPC and scrapes, once it does.
+    def renew(self, lease: Lease, ttl_s: float, address: str = "", metrics_address: str = "") -> Renewal | None:
+        """Extend a lease to `ttl_s` from now, and raise the floor of its shard; None if it is not this process's any
+        more, or has ended: others may have what it had of a platform's cap. `address`, `metrics_address`: where the
+        owner answers gRPC and scrapes, once it does.
 
         It waits for the transactions of the shard that are under way: none of them commits below the new floor.
         """
+        lives = shards.c.expires_at > sa.func.clock_timestamp()
         held = sa.select(shards.c.shard_no).where(*_same(lease)).with_for_update()
-        change = sa.update(shards).where(*_same(lease))
+        change = sa.update(shards).where(*_same(lease), lives)
         change = change.values(
             expires_at=_end(ttl_s), address=address, metrics_address=metrics_address, floor_us=_FLOOR
-        )
+        ).returning(shares_version())
         with self._transaction() as connection:
-            return connection.scalar(held) is not None and connection.execute(change).rowcount == 1
+            if connection.scalar(held) is None:
+                return None
+            renewed = connection.execute(change).one_or_none()
+        return None if renewed is None else Renewal(renewed[0])
 
     def release(self, lease: Lease) -> bool:
         """Give a lease back, so that another process need not wait for its end; return whether it was still held."""

@@ -36,6 +36,17 @@ shard_hosts = sa.Table(
 )
 """Platforms that several shards visit. `share`: of the visits on it; those of a platform add up to 1."""
 
+host_grants = sa.Table(
+    "host_grants",
+    metadata,
+    sa.Column("host", sa.String(2048), primary_key=True),
+    sa.Column("shard_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("visits", sa.Integer, nullable=False),
+)
+"""What shards have of the caps of platforms that several visit. A row counts while its shard's lease has this `epoch`
+and has not ended. `visits`: at once."""
+
 drained_nodes = sa.Table(
     "drained_nodes",
     metadata,
