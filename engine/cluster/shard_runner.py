@@ -12,9 +12,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from engine.cluster.ray_runtime import CONFIG_VARIABLE, NODE_VARIABLE
+from engine.cluster.ray_runtime import CONFIG_VARIABLE
 from engine.cluster.shard_process import order_of
-from engine.cluster.shard_settings import shard_settings
+from engine.cluster.shard_settings import at_address, shard_settings
 from engine.config import load
 from engine.errors import PatrolError
 from engine.model.shard import ShardTask
@@ -25,10 +25,15 @@ _RESTART_S = 1.0
 
 
 class ShardRunner:
-    """The engine of a shard, started again whenever it ends, until `stop`. Any thread may call."""
+    """The engine of a shard, started again whenever it ends, until `stop`. Any thread may call.
 
-    def __init__(self, shard_no: int) -> None:
-        self._shard_no = shard_no
+    `node`, `address`: name and address of this machine in the cluster. `config`: path of the configuration file on
+    machines whose environment does not say another.
+    """
+
+    def __init__(self, shard_no: int, node: str, address: str, config: str) -> None:
+        self._shard_no, self._node, self._address = shard_no, node, address
+        self._config = Path(os.environ.get(CONFIG_VARIABLE, config))
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._addresses: dict[str, str] = {}
@@ -38,7 +43,7 @@ class ShardRunner:
 
     def state(self) -> dict[str, Any]:
         """Return the shard's node, its engine's addresses (empty while it does not run), and how often it started."""
-        return {"node": os.environ[NODE_VARIABLE], "addresses": self._addresses, "starts": self._starts}
+        return {"node": self._node, "addresses": self._addresses, "starts": self._starts}
 
     def stop(self) -> bool:
         """End the engine, which gives the shard back; return whether it ended in time."""
@@ -64,11 +69,12 @@ class ShardRunner:
 
     def _run(self) -> None:
         """Run the engine once. Raises ConfigError, OSError, or ValueError if its pipe was closed by `stop`."""
-        settings = load(Path(os.environ[CONFIG_VARIABLE]))
-        task = ShardTask(self._shard_no, os.environ[NODE_VARIABLE], settings.cluster.lease_s)
+        settings = at_address(load(self._config), self._address)
+        task = ShardTask(self._shard_no, self._node, settings.cluster.lease_s)
         self._starts += 1
         with subprocess.Popen(
             [sys.executable, "-m", "engine.cluster.shard_process"],
+            env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")},  # a token, too
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -38,10 +38,14 @@ outage_cameras_min = 1000
 
 
 class RayCluster:
-    """The nodes, on one database. `sections`: of their configuration, beside what makes them a cluster."""
+    """The nodes, on one database. `sections`: of their configuration, beside what makes them a cluster.
+    `cluster_keys`: more keys of [cluster], such as those of a RedisServer; `{node}` stands for the node's name."""
 
-    def __init__(self, url: str, leases: Leases, folder: Path, stack: ExitStack, sections: str) -> None:
+    def __init__(
+        self, url: str, leases: Leases, folder: Path, stack: ExitStack, sections: str, cluster_keys: str = ""
+    ) -> None:
         self._url, self._leases, self._stack, self._sections = url, leases, stack, sections
+        self._cluster_keys = cluster_keys
         self.folder = folder
         self.port = free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -56,6 +60,7 @@ class RayCluster:
                 "[serve]\ngrpc_listen = '127.0.0.1:0'\nmetrics_listen = ''\n[intake]\nlisten = ''\n"
                 f"[log]\nformat = 'json'\n{self._sections}"
                 f"[cluster]\nlisten = '127.0.0.2'\nnode = '{node}'\nport = {self.port}\nlease_s = {LEASE_S}\n"
+                f"{self._cluster_keys.replace('{node}', node)}"
             )
         return path
 
@@ -95,6 +100,12 @@ class RayCluster:
         kill_all(descendants(self.processes[node].pid))
         self.processes[node].wait()
 
+    def kill_gcs(self, node: str) -> None:
+        """End the process that keeps what Ray's head knows, and nothing else; the node is the head. Wait until `patrol
+        cluster up` has noticed, and ended too."""
+        kill_all([pid for pid in descendants(self.processes[node].pid) if program(pid) == "gcs_server"])
+        self.processes[node].wait(60)
+
     def call(self, *arguments: str) -> str:
         """Run a command of `patrol cluster` on the first node; return what it prints."""
         command = [sys.executable, "-m", "engine.cli", "cluster", *arguments, "--config", str(self.config("node-1"))]
@@ -125,6 +136,14 @@ def descendants(pid: int) -> list[int]:
         found.append(left.pop())
         left += parents.get(found[-1], [])
     return found
+
+
+def program(pid: int) -> str:
+    """The name of a process's program; empty if it is gone."""
+    try:
+        return Path(os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0])).name
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def signal_all(pids: Sequence[int], number: int) -> None:
