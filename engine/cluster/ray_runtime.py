@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import secrets
 import signal
@@ -14,16 +15,18 @@ from importlib import metadata
 from pathlib import Path
 
 from engine.clock import monotonic_ns, ns
+from engine.cluster.head_memory import PASSWORD_VARIABLE, check_redis, head_variables
+from engine.cluster.members import NODE_LABEL
+from engine.cluster.secret_files import require_secret
 from engine.config.address import host_port
 from engine.config.cluster import ClusterSettings
 from engine.errors import ConfigError, PatrolError
 from engine.runtime.log import logger
 
 NAMESPACE = "patrol"
-NODE_LABEL = "patrol-node"
-CONFIG_VARIABLE, NODE_VARIABLE = "PATROL_CLUSTER_CONFIG", "PATROL_CLUSTER_NODE"
-"""Which configuration file, and which name, the shards on a machine have: Ray's processes hand them down, so that no
-secret travels through Ray."""
+CONFIG_VARIABLE = "PATROL_CLUSTER_CONFIG"
+"""Which configuration file the shards on a machine have: Ray's processes hand it down, so that no secret travels
+through Ray."""
 _VERSION_MIN = (2, 52)
 """The first version whose processes ask for a token; older ones run whatever anybody sends them (CVE-2023-48022)."""
 _RECONNECT_S = 7 * 86_400
@@ -36,6 +39,9 @@ _NOTICE = {
 }
 """How soon Ray's head takes a machine for lost: after four asks in vain, a second apart, each of which may take two.
 With Ray's own values it took 20 s. A machine that was only slow loses its shards, and gets others."""
+_FORGOTTEN = "GCS returned an authentication error"
+"""What Ray's process says before it ends because a head without memory took the place of the one that it knew."""
+_DASHBOARD_NEEDS = ("aiohttp", "aiohttp_cors", "opencensus", "opentelemetry", "prometheus_client")
 _TOKEN_BYTES = 32
 _START_S = 60.0
 _STOP_S = 10.0
@@ -83,17 +89,11 @@ def make_token(path: Path) -> None:
     logger().info("the cluster's token is new; copy this file to the other machines", path=str(path))
 
 
-def environment(settings: ClusterSettings, config: Path) -> dict[str, str]:
-    """Return the variables of Ray's processes. Raises ConfigError if there is no token, or others can read it."""
+def environment(settings: ClusterSettings, config: Path, head: str = "") -> dict[str, str]:
+    """Return the variables of Ray's processes. `head`: empty if it is this machine. Raises ConfigError if there is no
+    token, or others can read it."""
     token = token_file(settings, config)
-    try:
-        mode = token.stat().st_mode
-    except OSError as error:
-        raise ConfigError(
-            f"cluster.token_file = {str(token)!r}: {error.strerror}; copy it from the machine of `patrol cluster up`"
-        ) from error
-    if mode & 0o077:
-        raise ConfigError(f"cluster.token_file = {str(token)!r}: others can read it; chmod 600")
+    require_secret(token, "cluster.token_file", "copy the token of the cluster there")
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token.absolute()),
@@ -102,9 +102,8 @@ def environment(settings: ClusterSettings, config: Path) -> dict[str, str]:
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         **_NOTICE,
         CONFIG_VARIABLE: str(config.absolute()),
-        NODE_VARIABLE: node_name(settings),
         # Ray takes 127.0.0.1 for a mistake, and listens at all addresses instead, unless it is told that it is alone.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if settings.listen in _ALONE else "1",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if settings.listen in _ALONE and not head else "1",
     }
 
 
@@ -113,7 +112,8 @@ class RayNode:
     head. `log`: what they say at the start and the end."""
 
     def __init__(self, settings: ClusterSettings, config: Path, cores: float, head: str = "") -> None:
-        """Raises ConfigError if the settings, or the folder of Ray's files, are not fit for it."""
+        """Raises ConfigError if the settings, or the folder of Ray's files, are not fit for it; PatrolError if another
+        head, or no Redis, is where they say."""
         if head and settings.listen in _ALONE:
             raise ConfigError(
                 f"cluster.listen = {settings.listen!r}: no other machine can reach it; give this machine's address in "
@@ -127,16 +127,30 @@ class RayNode:
         self._host_port = host_port(self.address)
         folder = own_folder(settings)
         self.log = folder / "ray.log"
-        arguments = _arguments(settings, folder, cores, head)
+        variables = environment(settings, config, head)
+        if not head:
+            variables |= self._begun(settings, folder, token_file(settings, config))
+        start = ["engine.cluster.ray_start"] if PASSWORD_VARIABLE in variables else ["ray.scripts.scripts", "start"]
         with self.log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(  # noqa: S603 (what it runs is made here)
-                [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *arguments],
-                env={**os.environ, **environment(settings, config)},
+                [sys.executable, "-m", *start, "--block", *_arguments(settings, folder, cores, head)],
+                env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
+
+    def _begun(self, settings: ClusterSettings, folder: Path, token: Path) -> dict[str, str]:
+        """Make sure that the head can begin here; return its own variables. Raises ConfigError, PatrolError."""
+        if self.head_answers:
+            raise PatrolError(f"{self.address}: something listens there already; is it another `patrol cluster up`?")
+        check_redis(settings)
+        if settings.dashboard_listen:
+            _require_dashboard()
+        # Ray takes a machine that waits for this head for the head itself, if the head before is named here.
+        (folder / "ray" / "ray_current_cluster").unlink(missing_ok=True)
+        return head_variables(settings, token)
 
     def wait(self) -> None:
         """Wait until the head can be reached. Raises PatrolError."""
@@ -161,6 +175,15 @@ class RayNode:
     def running(self) -> bool:
         """Whether they run."""
         return self._process.poll() is None
+
+    def why_ended(self) -> str:
+        """Return why they run no more."""
+        if _FORGOTTEN in self.log.read_text(encoding="utf-8", errors="replace"):
+            return (
+                f"Ray's head at {self.address} began anew, and does not know this machine any more (with "
+                "cluster.redis_address it would): its shards moved; start this again, and the machine joins anew"
+            )
+        return f"Ray's processes ended; {self.log} says why"
 
     def close(self) -> None:
         """End them, and with them the shards that this machine runs."""
@@ -191,6 +214,23 @@ def own_folder(settings: ClusterSettings) -> Path:
     return folder
 
 
+def _require_dashboard() -> None:
+    """Raise ConfigError if what Ray's dashboard needs is not installed: Ray would only write that into a log."""
+    missing = [name for name in _DASHBOARD_NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"cluster.dashboard_listen: Ray's dashboard needs {', '.join(missing)}; pip install 'ray[default]', or "
+            "leave the key empty"
+        )
+
+
+def _dashboard(listen: str) -> list[str]:
+    if not listen:
+        return ["--include-dashboard=false"]
+    host, port = host_port(listen)
+    return ["--include-dashboard=true", f"--dashboard-host={host}", f"--dashboard-port={port}"]
+
+
 def _arguments(settings: ClusterSettings, folder: Path, cores: float, head: str) -> list[str]:
     labels = {NODE_LABEL: node_name(settings), **settings.labels}
     own = (
@@ -200,7 +240,7 @@ def _arguments(settings: ClusterSettings, folder: Path, cores: float, head: str)
             "--head",
             f"--port={settings.port}",
             f"--ray-client-server-port={settings.port + 1}",
-            "--include-dashboard=false",
+            *_dashboard(settings.dashboard_listen),
         ]
     )
     return [

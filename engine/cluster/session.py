@@ -2,20 +2,24 @@
 imported: set them before this module is.
 """
 
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray as untyped_ray
 
 from engine.clock import monotonic_ns, ns
-from engine.cluster.actors import KEEPER, keeper
+from engine.cluster.actors import KEEPER, asks_for_token, keeper
 from engine.cluster.ray_runtime import NAMESPACE
-from engine.errors import PatrolError
+from engine.cluster.shard_runner import STOP_S
+from engine.errors import ConfigError, PatrolError
 
 ray: Any = untyped_ray
+_CLIENT = "ray://"
 _ANSWER_S = 10.0
 _JOIN_S = 60.0
 _LEAVE_S = 30.0
@@ -24,9 +28,10 @@ _ASK_AGAIN_S = 0.5
 
 @contextmanager
 def connected(address: str, listen: str, runs: Callable[[], bool] | None = None) -> Iterator[None]:
-    """Be connected to the cluster whose head is at HOST:PORT. `listen`: the address of this machine. `runs`: whether
-    Ray's processes run that were just started here; they get time to begin. Raises PatrolError if it does not answer.
-    """
+    """Be connected to the cluster whose head is at HOST:PORT, or whose server for clients is at ray://HOST:PORT.
+    `listen`: the address of this machine, which is one of the cluster's; empty: Ray finds it. `runs`: whether Ray's
+    processes run that were just started here; they get time to begin. Raises PatrolError if the cluster does not
+    answer."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         give_up_ns = monotonic_ns() + (0 if runs is None else ns(_JOIN_S))
@@ -47,22 +52,47 @@ def connected(address: str, listen: str, runs: Callable[[], bool] | None = None)
 
 
 def _connect(address: str, listen: str) -> None:
+    options: dict[str, Any] = {"address": address, "namespace": NAMESPACE}
+    if address.startswith(_CLIENT):
+        options |= {"logging_level": logging.WARNING}
+    else:
+        options |= {"log_to_driver": False, "configure_logging": False, "_node_ip_address": listen or None}
     try:
-        ray.init(
-            address=address,
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            configure_logging=False,
-            _node_ip_address=listen,
-        )
-    except (ConnectionError, RuntimeError, OSError, ray.exceptions.RayError) as error:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
         why = str(error).strip().partition("\n")[0]
         raise PatrolError(f"the cluster at {address} does not answer this machine: {why}") from error
 
 
-def start_keeper() -> None:
-    """Start the keeper unless it runs. Raises PatrolError."""
-    _ask(keeper().state.remote(), 6 * _ANSWER_S)
+def require_token() -> None:
+    """Raise ConfigError if the cluster runs what anybody sends it, or cannot run the engine."""
+    try:
+        asks = ray.get(ray.remote(asks_for_token).options(num_cpus=0).remote(), timeout=6 * _ANSWER_S)
+    except ray.exceptions.RayError as error:
+        raise ConfigError(
+            f"the cluster cannot run the engine: {str(error).strip().splitlines()[-1]}; its machines need this version "
+            "of kitchen-patrol[cluster], in the Python that runs Ray"
+        ) from error
+    if not asks:
+        raise ConfigError(
+            "the cluster asks nobody for a token, so that whoever reaches it can run anything there; start Ray with "
+            "RAY_AUTH_MODE=token on all machines"
+        )
+
+
+def start_keeper(config: Path) -> None:
+    """Start the keeper unless it runs. `config`: the file of machines whose environment names none. Raises
+    PatrolError."""
+    _ask(keeper(str(config.absolute())).state.remote(), 6 * _ANSWER_S)
+
+
+def end_keeper() -> dict[int, bool]:
+    """Have all shards given back, and end the keeper; return which ran, and whether each was given back in order.
+    Raises PatrolError."""
+    actor = _keeper()
+    shards: dict[int, bool] = _ask(actor.end.remote(), STOP_S + 3 * _ANSWER_S)
+    ray.kill(actor)
+    return shards
 
 
 def keeper_state() -> dict[str, Any]:

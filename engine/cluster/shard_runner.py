@@ -12,9 +12,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from engine.cluster.ray_runtime import CONFIG_VARIABLE, NODE_VARIABLE
+from engine.cluster.ray_runtime import CONFIG_VARIABLE
 from engine.cluster.shard_process import order_of
-from engine.cluster.shard_settings import shard_settings
+from engine.cluster.shard_settings import at_address, shard_settings
 from engine.config import load
 from engine.errors import PatrolError
 from engine.model.shard import ShardTask
@@ -27,11 +27,21 @@ DATABASE_S = 2
 """How long the database may take to answer, each of its hosts."""
 
 
-class ShardRunner:
-    """The engine of a shard, started again whenever it ends, until `stop`. Any thread may call."""
+def config_here(config: str) -> Path:
+    """Return the configuration file of this machine: what its environment says; otherwise the path of the others."""
+    return Path(os.environ.get(CONFIG_VARIABLE, config))
 
-    def __init__(self, shard_no: int) -> None:
-        self._shard_no = shard_no
+
+class ShardRunner:
+    """The engine of a shard, started again whenever it ends, until `stop`. Any thread may call.
+
+    `node`, `address`: name and address of this machine in the cluster. `config`: path of the configuration file on
+    machines whose environment does not say another.
+    """
+
+    def __init__(self, shard_no: int, node: str, address: str, config: str) -> None:
+        self._shard_no, self._node, self._address = shard_no, node, address
+        self._config = config_here(config)
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._addresses: dict[str, str] = {}
@@ -44,7 +54,7 @@ class ShardRunner:
         """Return the shard's node, its engine's addresses (empty while it does not run), how often it started, and
         whether the database could be reached when it was to start."""
         return {
-            "node": os.environ[NODE_VARIABLE],
+            "node": self._node,
             "addresses": self._addresses,
             "starts": self._starts,
             "database": self._reaches_database,
@@ -78,16 +88,17 @@ class ShardRunner:
     def _run(self) -> None:
         """Run the engine once, unless `stop` was called. Raises PatrolError, OSError, or ValueError if `stop`
         closed its pipe."""
-        settings = load(Path(os.environ[CONFIG_VARIABLE]))
+        settings = at_address(load(self._config), self._address)
         self._reaches_database = database_answers(settings.record.url, DATABASE_S)
         if not self._reaches_database:
             raise PatrolError("the database does not answer this machine")
-        task = ShardTask(self._shard_no, os.environ[NODE_VARIABLE], settings.cluster.lease_s)
+        task = ShardTask(self._shard_no, self._node, settings.cluster.lease_s)
         if self._stopping.is_set():
             return
         self._starts += 1
         with subprocess.Popen(
             [sys.executable, "-m", "engine.cluster.shard_process"],
+            env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")},  # a token, too
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -40,6 +40,15 @@ def shard_settings(settings: Settings, shard_no: int) -> Settings:
     )
 
 
+def at_address(settings: Settings, address: str) -> Settings:
+    """Return the settings with this machine's address in the cluster, as Ray knows it, unless the file has one:
+    machines that share a file cannot have it there."""
+    cluster = settings.cluster
+    if "listen" in cluster.model_fields_set:
+        return settings
+    return settings.model_copy(update={"cluster": cluster.model_copy(update={"listen": address})})
+
+
 def _reachable(listen: str, own: str) -> str:
     """Return the address of a listener that others look up in the database. `own`: this machine's host in the
     cluster's network."""

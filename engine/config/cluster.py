@@ -4,10 +4,14 @@ import re
 
 from pydantic import field_validator
 
+from engine.config.address import host_port, is_loopback
 from engine.config.setting import Section, key
+from engine.errors import ConfigError
 
 _PREFIX = re.compile(r"\d{2}(\d{2}(\d{2})?)?")
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}=[A-Za-z0-9._-]{1,63}")
+_ASKED = re.compile(rf"([a-z0-9][a-z0-9.-]{{0,62}}/)?{_LABEL.pattern}")
+"""What a binding can ask for: also labels that Ray gives by itself, such as ray.io/node-group=city."""
 
 
 class ClusterSettings(Section):
@@ -76,6 +80,28 @@ class ClusterSettings(Section):
         hot=False,
         file_only=True,
     )
+    redis_address: str = key(
+        "",
+        "HOST:PORT of a Redis in which Ray's head keeps what it knows: when it begins anew, machines that went on "
+        "without it belong to it again, and their shards go on. Only the head's machine needs it. Empty: none; these "
+        "machines then have to begin anew too.",
+        hot=False,
+        file_only=True,
+    )
+    redis_password_file: str = key(
+        "",
+        "File with the password of Redis, which this user alone can read. No list of processes shows the password. "
+        "Empty: Redis asks for none.",
+        hot=False,
+        file_only=True,
+    )
+    dashboard_listen: str = key(
+        "",
+        "Where Ray's dashboard listens on the head's machine, such as 127.0.0.1:8265; only on the loopback interface. "
+        "It asks for the cluster's token, and needs `pip install 'ray[default]'`. Empty: there is none.",
+        hot=False,
+        file_only=True,
+    )
     lease_s: float = key(
         10.0,
         "How long a shard belongs to its engine that does not renew it. Shorter: a lost machine's cameras are visited "
@@ -85,6 +111,23 @@ class ClusterSettings(Section):
         le=300,
         hot=False,
     )
+
+    @field_validator("redis_address")
+    @classmethod
+    def _check_redis_address(cls, address: str) -> str:
+        if address:
+            _address(address)
+        return address
+
+    @field_validator("dashboard_listen")
+    @classmethod
+    def _check_dashboard_listen(cls, listen: str) -> str:
+        if listen and not is_loopback(_address(listen)[0]):
+            raise ValueError(
+                f"{listen!r}: others can reach it, and Ray's dashboard runs what those with the token send; give a "
+                "loopback address, such as 127.0.0.1:8265"
+            )
+        return listen
 
     @field_validator("labels")
     @classmethod
@@ -102,6 +145,13 @@ class ClusterSettings(Section):
         for prefix, label in bindings.items():
             if not _PREFIX.fullmatch(prefix):
                 raise ValueError(f"{prefix!r} is no region; give 2, 4 or 6 digits, such as 1301")
-            if not _LABEL.fullmatch(label):
+            if not _ASKED.fullmatch(label):
                 raise ValueError(f"{label!r} is no label; give NAME=VALUE, such as city=1301")
         return bindings
+
+
+def _address(text: str) -> tuple[str, int]:
+    try:
+        return host_port(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None

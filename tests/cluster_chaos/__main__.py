@@ -10,6 +10,7 @@ import tests.cluster_chaos
 from tests.cluster_chaos.run import Run
 from tests.cluster_chaos.streams import REPLAY
 from tests.support import postgres
+from tests.support.cluster import redis_server
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
     parser.add_argument("--dir", help="folder for configurations and logs; default: a temporary one")
     parser.add_argument("--json", action="store_true", help="one JSON object on one line")
     options = parser.parse_args()
-    if reason := postgres.missing():
+    if reason := postgres.missing() or redis_server.missing():
         raise SystemExit(reason)
     if not REPLAY.exists():
         raise SystemExit(f"{REPLAY} is not here: it streams the cameras")

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.cluster_chaos.site import CAMERAS, COUNTIES, NODES, PERIOD_S, SPARE, Site
-from tests.support.cluster.processes import descendants, kill_all, signal_all
+from tests.support.cluster.processes import kill_all, signal_all
 from tests.support.cluster.ray_cluster import LEASE_S
 from tests.support.waiting import wait_until
 
@@ -101,10 +100,8 @@ class Deeds:
         """Ray's head ends at once, and is started again by whoever looks after its machine."""
         own = self._site.counties_of("node-1")
         others = [county for county in COUNTIES if county not in own]
-        up = self._cluster.processes["node-1"]
         with self._watch("head killed, as the other machines see it", others), self._watch(HEAD_OWN, own):
-            kill_all(_named(descendants(up.pid), "gcs_server"))
-            up.wait(_END_S)
+            self._cluster.kill_gcs("node-1")
             self._cluster.start("node-1", "up")
 
     def join_and_leave(self) -> None:
@@ -165,12 +162,3 @@ class Deeds:
                 return first_s, since_s
             time.sleep(0.2)
         return first_s, None
-
-
-def _named(pids: Sequence[int], name: str) -> list[int]:
-    found = []
-    for pid in pids:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError), Path(f"/proc/{pid}/comm").open() as comm:
-            if comm.read().strip() == name:
-                found.append(pid)
-    return found

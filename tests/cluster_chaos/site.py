@@ -23,6 +23,7 @@ from tests.support.cluster.machines import Network
 from tests.support.cluster.processes import descendants
 from tests.support.cluster.province import RunningFront
 from tests.support.cluster.ray_cluster import RayCluster
+from tests.support.cluster.redis_server import RedisServer
 from tests.support.ports import free_port
 from tests.support.postgres_pair import PostgresPair
 from tests.support.waiting import wait_until
@@ -96,7 +97,8 @@ class Site:
         if tls:
             self._front_sections += f"[front]\nshard_tls_ca_file = '{tls[0]}'\nshard_tls_name = '{_TLS_NAME}'\n"
         machines = self.network.machines
-        self.cluster = RayCluster(self._url, leases, folder, stack, _SECTIONS, machines=machines, tls=tls)
+        redis = stack.enter_context(RedisServer(folder, streams_at))
+        self.cluster = RayCluster(self._url, leases, folder, stack, _SECTIONS, redis.keys, machines=machines, tls=tls)
         stack.callback(self.cluster.forget)
         self.token = self._make_token()
         self.front: RunningFront | None = None

@@ -20,7 +20,7 @@ DOCKER = DEPLOY / "docker"
 COMPOSE, CLUSTER = DOCKER / "compose.yaml", DOCKER / "cluster.compose.yaml"
 each_compose = pytest.mark.parametrize("path", [COMPOSE, CLUSTER], ids=lambda path: path.name)
 EXPOSURE_MAX = 3.0
-SERVER_KINDS = {"PodMonitor", "ScrapeConfig"}
+SERVER_KINDS = {"PodMonitor", "RayCluster", "ScrapeConfig"}
 """Kinds that Kubernetes itself does not have."""
 
 
@@ -78,10 +78,26 @@ def documents() -> list[Any]:
 def test_the_manifests_are_of_kubernetes_schemas(tmp_path: Path) -> None:
     known = [document for _, document in documents() if document["kind"] not in SERVER_KINDS]
     assert len(known) >= 5
+    known += [{"apiVersion": "v1", "kind": "Pod", **template} for template in ray_templates().values()]
     file = tmp_path / "all.yaml"
     file.write_text(yaml.safe_dump_all(known))
     done = run(program("kubernetes-validate"), "--strict", str(file))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def ray_templates() -> dict[str, Any]:
+    """The pod templates of the RayCluster, with a name each."""
+    spec = manifest("RayCluster", "patrol-ray")
+    groups = {"patrol-ray-head": spec["headGroupSpec"]}
+    groups |= {f"patrol-ray-{group['groupName']}": group for group in spec["workerGroupSpecs"]}
+    return {
+        name: {"metadata": {"name": name, **group["template"]["metadata"]}, "spec": group["template"]["spec"]}
+        for name, group in groups.items()
+    }
+
+
+def template_of(kind: str, name: str) -> Any:
+    return ray_templates()[name] if kind == "RayCluster" else manifest(kind, name)["template"]
 
 
 def manifest(kind: str, name: str) -> Any:
@@ -94,20 +110,57 @@ def manifest(kind: str, name: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("Deployment", "patrol"), ("Deployment", "patrol-front"), ("StatefulSet", "patrol-machine")]
+    ("kind", "name"),
+    [
+        ("Deployment", "patrol"),
+        ("Deployment", "patrol-front"),
+        ("StatefulSet", "patrol-machine"),
+        ("RayCluster", "patrol-ray-head"),
+        ("RayCluster", "patrol-ray-machines"),
+        ("Job", "patrol-place"),
+    ],
 )
 def test_the_pod_may_do_little(kind: str, name: str) -> None:
-    pod = manifest(kind, name)["template"]["spec"]
+    pod = template_of(kind, name)["spec"]
     (container,) = pod["containers"]
-    closed = container["securityContext"]
+    first = pod.get("initContainers", [])
     assert pod["securityContext"]["runAsNonRoot"]
     assert not pod["automountServiceAccountToken"]
-    assert (closed["readOnlyRootFilesystem"], closed["allowPrivilegeEscalation"]) == (True, False)
-    assert closed["capabilities"] == {"drop": ["ALL"]}
-    assert {mount["name"] for mount in container["volumeMounts"]} == {
+    claims = manifest(kind, name).get("volumeClaimTemplates", ()) if kind == "StatefulSet" else ()
+    for closed in (each["securityContext"] for each in (container, *first)):
+        assert (closed["readOnlyRootFilesystem"], closed["allowPrivilegeEscalation"]) == (True, False)
+        assert closed["capabilities"] == {"drop": ["ALL"]}
+    assert {mount["name"] for each in (container, *first) for mount in each["volumeMounts"]} == {
         *(volume["name"] for volume in pod["volumes"]),
-        *(claim["metadata"]["name"] for claim in manifest(kind, name).get("volumeClaimTemplates", ())),
+        *(claim["metadata"]["name"] for claim in claims),
     }
+
+
+def test_the_ray_cluster_asks_for_a_token_and_its_head_runs_no_shards() -> None:
+    spec = manifest("RayCluster", "patrol-ray")
+    (group,) = spec["workerGroupSpecs"]
+    assert spec["authOptions"] == {"mode": "token"}
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    (worker,) = group["template"]["spec"]["containers"]
+    assert group["rayStartParams"]["num-cpus"] == worker["resources"]["requests"]["cpu"]
+    assert str(worker["ports"][0]["containerPort"]) == group["rayStartParams"]["node-manager-port"]
+    (policy,) = (document for _, document in documents() if document["metadata"]["name"] == "patrol-ray"
+                 and document["kind"] == "NetworkPolicy")  # fmt: skip
+    assert policy["spec"]["podSelector"]["matchLabels"] == {"ray.io/cluster": "patrol-ray"}
+
+
+def test_without_the_stateful_set_the_other_manifests_of_the_cluster_are_what_ray_needs() -> None:
+    """kuberay.yaml tells to apply cluster.yaml with a selector of labels."""
+    applied = [
+        (document["kind"], document["metadata"]["name"])
+        for name, document in documents()
+        if name == "cluster.yaml"
+        and document["metadata"].get("labels", {}).get("app.kubernetes.io/name") != "patrol-machine"
+    ]
+    assert {("ServiceAccount", "patrol-cluster"), ("ConfigMap", "patrol-cluster"), ("Deployment", "patrol-front")} <= {
+        *applied
+    }
+    assert "StatefulSet" not in {kind for kind, _ in applied}
 
 
 @pytest.mark.parametrize("name", ["patrol", "patrol-front"])
@@ -129,6 +182,8 @@ def test_the_ports_of_the_pod_are_those_of_the_probes_and_of_prometheus(name: st
         ("patrol-front-5d9c-x7", "front --config {run}/front.toml"),
         ("patrol-machine-0", "cluster up --cores 2 --config {run}/machine.toml"),
         ("patrol-machine-1", "cluster join 127.0.0.1:7710 --cores 2 --config {run}/machine.toml"),
+        ("patrol-ray-head-x7", ""),
+        ("patrol-place-x7", "cluster up --existing ray://patrol-ray-head-svc:10001 --config {run}/machine.toml"),
     ],
 )
 def test_the_pods_of_a_cluster_start_with_files_that_the_engine_takes(tmp_path: Path, pod: str, started: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import exit_codes
-from engine.cli.commands.cluster_nodes import drain, join, status, up
+from engine.cli.commands.cluster_nodes import down, drain, join, status, up
 from engine.cli.json_output import print_json
 from engine.cli.options import ERR, OUT, ConfigOption, JsonOption, settings_of
 from engine.config import Settings
@@ -24,7 +24,7 @@ _NODES_MAX = 1000
 _SHARED_SHOWN = 20
 
 
-for name, command in (("up", up), ("join", join), ("drain", drain), ("status", status)):
+for name, command in (("up", up), ("join", join), ("drain", drain), ("status", status), ("down", down)):
     app.command(name)(command)
 
 

@@ -8,12 +8,14 @@ import pytest
 from tests.cluster_chaos.run import Run
 from tests.cluster_chaos.streams import REPLAY
 from tests.support import postgres
+from tests.support.cluster import redis_server
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'kitchen-patrol[cluster]'")
 pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.shared,
     pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()),
+    pytest.mark.skipif(bool(redis_server.missing()), reason=redis_server.missing()),
     pytest.mark.skipif(not REPLAY.exists(), reason=f"{REPLAY} is not here: it streams the cameras"),
 ]
 SEED, MINUTES, GAP_S = 1, 0.75, 25.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cluster.ray_runtime import CONFIG_VARIABLE, NODE_VARIABLE
+from engine.cluster.ray_runtime import CONFIG_VARIABLE
 from engine.cluster.shard_runner import ShardRunner
 from tests.support.cluster.province import HERE, Province
 from tests.support.postgres import PostgresServer
@@ -37,8 +37,7 @@ def test_an_engine_is_started_again_and_gives_its_shard_back_at_the_end(
     )
     config.write_text("[recrod]\n")
     monkeypatch.setenv(CONFIG_VARIABLE, str(config))
-    monkeypatch.setenv(NODE_VARIABLE, "node-1")
-    runner = ShardRunner(1)
+    runner = ShardRunner(1, "node-1", "127.0.0.1", "/elsewhere/patrol.toml")
     try:
         assert runner.state() == {"node": "node-1", "addresses": {}, "starts": 0, "database": True}
         config.write_text(good.replace(province.url, "postgresql://patrol@127.0.0.1:1/away"))

@@ -22,6 +22,14 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def program(pid: int) -> str:
+    """The name of a process's program; empty if it is gone."""
+    try:
+        return Path(os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0])).name
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def signal_all(pids: Sequence[int], number: int) -> None:
     """Send a signal to processes; those that are gone are left out."""
     for pid in pids:

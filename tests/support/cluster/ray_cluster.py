@@ -15,7 +15,7 @@ from engine.cluster.ray_runtime import own_folder
 from engine.config.cluster import ClusterSettings
 from engine.storage.db.shards.leases import Leases
 from tests.support.cluster.machines import Machine
-from tests.support.cluster.processes import descendants, kill_all
+from tests.support.cluster.processes import descendants, kill_all, program
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -45,6 +45,7 @@ class RayCluster:
 
     `sections`: of their configuration, beside what makes them a cluster. `tls`: certificate and key, where the nodes
     are on `machines` with an address that others reach; empty: they share the addresses of this one.
+    `cluster_keys`: more keys of [cluster], such as those of a RedisServer; `{node}` stands for the node's name.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class RayCluster:
         folder: Path,
         stack: ExitStack,
         sections: str,
+        cluster_keys: str = "",
         *,
         machines: Mapping[str, Machine] = _NO_MACHINES,
         tls: tuple[Path, ...] = (),
     ) -> None:
         self._url, self._leases, self._stack, self._sections = url, leases, stack, sections
+        self._cluster_keys = cluster_keys
         self._machines, self._tls = machines, tls
         self.folder = folder
         self.port = free_port()
@@ -75,6 +78,7 @@ class RayCluster:
                 f"[log]\nformat = 'json'\n{self._sections}"
                 f"[cluster]\nlisten = '{self._machine(node).address}'\nnode = '{node}'\nport = {self.port}\n"
                 f"lease_s = {LEASE_S}\n"
+                f"{self._cluster_keys.replace('{node}', node)}"
             )
         return path
 
@@ -113,6 +117,12 @@ class RayCluster:
         """As if the machine had lost its power: everything that belongs to it ends at once."""
         kill_all(descendants(self.processes[node].pid))
         self.processes[node].wait()
+
+    def kill_gcs(self, node: str) -> None:
+        """End the process that keeps what Ray's head knows, and nothing else; the node is the head. Wait until `patrol
+        cluster up` has noticed, and ended too."""
+        kill_all([pid for pid in descendants(self.processes[node].pid) if program(pid) == "gcs_server"])
+        self.processes[node].wait(60)
 
     def call(self, *arguments: str) -> str:
         """Run a command of `patrol cluster` on the first node; return what it prints."""

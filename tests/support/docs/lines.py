@@ -39,7 +39,9 @@ NOT_RUN = (
     Rule(r"python -m (bench|tests)\.|pytest ", "takes minutes; test_docs.py checks module and flags"),
     Rule(r"PATROL=", "a script of docs/callers.md: tests/integration/web/test_callers.py runs it"),
     Rule(r"patrol cameras pull ", "needs a media platform: tests/integration/feed/test_platforms.py"),
-    Rule(r"patrol (front|cluster (assign|up|join|drain|status))", "needs shards: tests/integration/cluster has them"),
+    Rule(
+        r"patrol (front|cluster (assign|up|join|drain|status|down))", "needs shards: tests/integration/cluster has them"
+    ),
     Rule(r"patrol config apply .*--server ", "needs a front: tests/integration/cluster has one"),
     Rule(r"patrol demo", "takes a minute and needs no line of a page before it"),
     Rule(r"(ffmpeg|docker|kubectl|node|npm|npx|go|java|dotnet|prometheus|promtool|openssl) ", "another program's line"),

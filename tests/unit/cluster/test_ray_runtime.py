@@ -1,6 +1,8 @@
 """How Ray's processes are started: with a token that nobody else can read, in a folder that is nobody else's."""
 
+import importlib.util
 import os
+import socket
 from importlib import metadata
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 
 from engine.cluster.ray_runtime import RayNode, environment, make_token, own_folder, require_ray, token_file
 from engine.config.cluster import ClusterSettings
-from engine.errors import ConfigError
+from engine.errors import ConfigError, PatrolError
+from tests.support.ports import free_port
 
 HERE = ClusterSettings(node="node-1")
 
@@ -29,7 +32,7 @@ def test_the_token_is_made_once_and_only_this_user_reads_it(tmp_path: Path) -> N
 
 def test_without_a_token_or_with_one_that_others_read_nothing_is_started(tmp_path: Path) -> None:
     config = tmp_path / "patrol.toml"
-    with pytest.raises(ConfigError, match="copy it from the machine"):
+    with pytest.raises(ConfigError, match="copy the token of the cluster there"):
         environment(HERE, config)
     token_file(HERE, config).write_text("secret")
     token_file(HERE, config).chmod(0o644)
@@ -96,3 +99,38 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(metadata, "version", missing)
     with pytest.raises(ConfigError, match=r"kitchen-patrol\[cluster\]"):
         require_ray()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8265", "10.7.0.1:8265", "dashboard.example:8265"])
+def test_a_dashboard_that_others_can_reach_is_refused(listen: str) -> None:
+    with pytest.raises(ValueError, match=r"others can reach it.*loopback address"):
+        ClusterSettings(dashboard_listen=listen)
+
+
+def test_a_dashboard_without_what_ray_needs_for_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "opencensus" else object())
+    settings = HERE.model_copy(update={"dashboard_listen": "127.0.0.1:8265", "port": free_port()})
+    config = tmp_path / "patrol.toml"
+    make_token(token_file(settings, config))
+    with pytest.raises(ConfigError, match=r"needs opencensus; pip install 'ray\[default\]'"):
+        RayNode(settings, config, 1.0)
+
+
+def test_a_second_head_at_the_same_address_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "patrol.toml"
+    make_token(token_file(HERE, config))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = HERE.model_copy(update={"port": other.getsockname()[1]})
+        with pytest.raises(PatrolError, match="something listens there already"):
+            RayNode(settings, config, 1.0)
+
+
+@pytest.mark.parametrize("binding", ["city=1301", "ray.io/node-group=city-a"])
+def test_a_binding_may_ask_for_labels_that_ray_gives_itself(binding: str) -> None:
+    assert ClusterSettings(bindings={"1301": binding}).bindings == {"1301": binding}
+
+
+@pytest.mark.parametrize("binding", ["city", "/city=1", "ray.io/=1", "Ray.io/a=1"])
+def test_what_is_no_label_is_refused(binding: str) -> None:
+    with pytest.raises(ValueError, match="no label"):
+        ClusterSettings(bindings={"1301": binding})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.cluster.shard_settings import shard_settings
+from engine.cluster.shard_settings import at_address, shard_settings
 from engine.config import loads
 from engine.config.checks import cross_key_errors
 
@@ -49,3 +49,10 @@ def test_the_address_of_a_shard_is_one_at_which_others_reach_it(listen: str, own
 def test_what_the_file_says_of_workers_holds() -> None:
     settings = shard_settings(loads(TEXT + "[worker]\ncount = 3\nspare = true\n"), 1)
     assert (settings.worker.count, settings.worker.spare) == (3, True)
+
+
+def test_machines_that_share_a_file_listen_each_at_its_own_address() -> None:
+    shared = TEXT.replace("127.0.0.1:7703'", "0.0.0.0:7703'\nmetrics_public = true")
+    assert shard_settings(at_address(loads(shared), "10.7.0.2"), 1).serve.metrics_listen == "10.7.0.2:0"
+    given = loads(f"{shared}[cluster]\nlisten = '10.7.0.9'\n")
+    assert shard_settings(at_address(given, "10.7.0.2"), 1).serve.metrics_listen == "10.7.0.9:0"
