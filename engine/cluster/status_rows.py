@@ -19,6 +19,8 @@ def shard_rows(rows: Sequence[ShardRow], state: Mapping[str, Any], cameras: Mapp
             "node": row.node if row.is_held else "",
             "address": row.address,
             "held": row.is_held,
+            "checksPerS": round(row.checks_per_s, 1) if row.is_held else 0.0,
+            "lagS": round(row.lag_s, 1) if row.is_held else 0.0,
             "leaseS": round(max(0.0, row.expires_in_s), 1),
             "epoch": row.epoch,
             "why": "" if row.is_held else unplaced.get(row.shard_no, "no engine has its lease"),
@@ -44,6 +46,8 @@ def node_rows(rows: Sequence[ShardRow], state: Mapping[str, Any], cameras: Mappi
                 "labels": "" if node is None else " ".join(f"{key}={value}" for key, value in node["labels"].items()),
                 "shards": len(own),
                 "cameras": sum(_cameras(row, cameras) for row in own),
+                "checksPerS": round(sum(row.checks_per_s for row in own), 1),
+                "lagS": round(max((row.lag_s for row in own), default=0.0), 1),
             }
         )
     return found

@@ -63,7 +63,10 @@ class Telemetry:
         metrics.queue(intake.waiting_frames, intake.waiting_bytes, seconds(intake.oldest_age_ns(now_ns)))
         metrics.cameras(self._registry.counts)
         metrics.flow(self._visits.in_flight, len(self._workers), self._outlets.watch.watchers)
-        metrics.scheduler(self._visits.status(now_ns))
+        scheduler = self._visits.status(now_ns)
+        metrics.scheduler(scheduler)
+        if self._lease is not None:
+            self._lease.publish_load(self._checks_per_s(), scheduler.lag_s_max)
         metrics.outages(self._visits.outages())
         metrics.feeders(self._visits.feeders_ready())
         self._findings.measure()

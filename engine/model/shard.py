@@ -16,6 +16,17 @@ class ShardTask:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardNews:
+    """What an engine tells of its shard. `address`, `metrics_address`: where it answers gRPC and scrapes; empty if it
+    does not. `checks_per_s`: of the last seconds. `lag_s`: how late its most overdue camera is."""
+
+    address: str = ""
+    metrics_address: str = ""
+    checks_per_s: float = 0.0
+    lag_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class HostGrants:
     """What shards whose lease lives have of one platform, by number. `shares`: as they were assigned. `granted`: visits
     at once; a shard that has not asked yet is missing. `clock_s`: of the database, for turns."""

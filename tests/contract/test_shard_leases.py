@@ -11,6 +11,7 @@ from engine.config.schema import RecordSettings
 from engine.errors import StateError, StoreError
 from engine.model.camera import Camera
 from engine.model.notice import Notice
+from engine.model.shard import ShardNews
 from engine.storage.db import writer_lock
 from engine.storage.db.database import DatabaseUnavailableError, connect, parse_url
 from engine.storage.db.shards.drained_nodes import DrainedNodes
@@ -30,17 +31,19 @@ def notice(number: int) -> Notice:
 def test_a_shard_has_one_owner_until_its_lease_ends(site: Site) -> None:
     first = site.take(1, "a", ttl_s=0.4)
     assert site.leases.acquire(1, "b", "node-2", 60) is None
-    assert site.leases.renew(first, 0.4, "127.0.0.1:1", "127.0.0.1:2")
+    assert site.leases.renew(first, 0.4, ShardNews("127.0.0.1:1", "127.0.0.1:2", 5.5, 0.5))
     (row, other) = site.leases.all()
     assert (row.owner, row.epoch, row.counties) == ("a", 1, ("130102", "130104"))
     assert (row.address, row.metrics_address) == ("127.0.0.1:1", "127.0.0.1:2")
+    assert (row.checks_per_s, row.lag_s) == (5.5, 0.5)
     assert row.is_held
     assert not other.is_held
     assert 0 < row.expires_in_s <= 0.4
     time.sleep(0.5)
     second = site.leases.acquire(1, "b", "node-2", 60)
     assert second == Lease(1, "b", 2)
-    assert (site.leases.all()[0].address, site.leases.all()[0].metrics_address) == ("", "")
+    row = site.leases.all()[0]
+    assert (row.address, row.metrics_address, row.checks_per_s, row.lag_s) == ("", "", 0.0, 0.0)
     assert not site.leases.renew(first, 60)
     assert not site.leases.release(first)
     assert site.leases.release(second)

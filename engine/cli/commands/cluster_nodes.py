@@ -155,8 +155,17 @@ def _keeper_state(settings: Settings, config: Path, head: str) -> dict[str, Any]
 
 
 def _show(nodes: list[dict[str, Any]], shards: list[dict[str, Any]], platforms: list[dict[str, Any]]) -> None:
-    of_node = ("node", "state", "cores", "labels", "shards", "cameras")
-    show_table(OUT, of_node, [tuple(str(row[name]) for name in of_node) for row in nodes])
+    of_node = ("node", "state", "cores", "labels", "shards")
+    machines = [
+        (
+            *(str(row[name]) for name in of_node),
+            f"{row['cameras']:,}",
+            f"{row['checksPerS']:,.1f}",
+            f"{row['lagS']:.0f}",
+        )
+        for row in nodes
+    ]
+    show_table(OUT, (*of_node, "cameras", "checks/s", "lag s"), machines)
     rows = [
         (
             str(row["shard"]),
@@ -164,12 +173,14 @@ def _show(nodes: list[dict[str, Any]], shards: list[dict[str, Any]], platforms: 
             f"{row['cameras']:,}",
             row["node"] or "nowhere",
             row["address"],
+            f"{row['checksPerS']:,.1f}" if row["held"] else "-",
+            f"{row['lagS']:.0f}" if row["held"] else "-",
             f"{row['leaseS']:.1f}" if row["held"] else "-",
             row["why"],
         )
         for row in shards
     ]
-    show_table(OUT, ("shard", "counties", "cameras", "node", "answers at", "lease s", "why"), rows)
+    show_table(OUT, ("shard", "counties", "cameras", "node", "answers at", "checks/s", "lag s", "lease s", "why"), rows)
     if platforms:
         visits = [
             (row["platform"], str(row["shard"]), f"{row['share']:.0%}", "-" if had is None else str(had))

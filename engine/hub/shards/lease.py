@@ -9,11 +9,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self
 
 from engine.clock import monotonic_ns, ns, seconds
 from engine.errors import StateError, StoreError
-from engine.model.shard import ShardTask
+from engine.model.shard import ShardNews, ShardTask
 from engine.runtime.log import logger
 from engine.storage.db.database import connect, parse_url
 from engine.storage.db.shards.leases import Lease, Leases
@@ -42,7 +43,7 @@ class ShardLease:
         self.lease = lease
         self._leases = leases
         self._task = task
-        self._address = self._metrics_address = ""
+        self._news = ShardNews()
         self._until_ns = self._end_of(taken_ns)
         self._lost = ""
         self._shares_version: str | None = None
@@ -94,7 +95,12 @@ class ShardLease:
 
     def publish(self, address: str, metrics_address: str) -> None:
         """Tell, with the next renewal, where the hub answers gRPC and scrapes; empty if it serves no metrics."""
-        self._address, self._metrics_address = address, metrics_address
+        self._news = replace(self._news, address=address, metrics_address=metrics_address)
+
+    def publish_load(self, checks_per_s: float, lag_s: float) -> None:
+        """Tell, with the next renewal, how busy the hub is; not before it has told where it answers."""
+        if self._news.address:
+            self._news = replace(self._news, checks_per_s=checks_per_s, lag_s=lag_s)
 
     def require(self) -> None:
         """Raise LeaseLostError if the hub may not act any more."""
@@ -118,7 +124,7 @@ class ShardLease:
         while not self._stopped.wait(self.renew_s):
             asked_ns = monotonic_ns()
             try:
-                renewed = self._leases.renew(self.lease, self._task.lease_s, self._address, self._metrics_address)
+                renewed = self._leases.renew(self.lease, self._task.lease_s, self._news)
             except StoreError as error:
                 logger().warning(
                     "the lease of the shard was not renewed, asking again",

@@ -7,7 +7,7 @@ only one writes. Only PostgreSQL.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from engine.errors import StateError, StoreError
+from engine.model.shard import ShardNews
 from engine.storage.db.database import display_url, write_transaction
 from engine.storage.db.ledger.finding_tables import finding_events
 from engine.storage.db.shards.host_shares import SharedHosts, replace_all, shares_version
@@ -27,7 +28,8 @@ _LOCK_TIMEOUT_MS = 2000
 _FLOOR = floor_after(verdict_log.c.seq, finding_events.c.seq, camera_changes.c.seq)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE_SHARED: SharedHosts = MappingProxyType({})
-_NOWHERE = {"address": "", "metrics_address": ""}
+_NO_NEWS = ShardNews()
+_NOWHERE = asdict(_NO_NEWS)
 """What a row has while no engine answers."""
 
 
@@ -50,8 +52,8 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class ShardRow:
-    """A shard as the database has it. `address`, `metrics_address`: where its engine answers gRPC and
-    scrapes; empty if it does not. `expires_in_s`: of the lease; negative once it has ended."""
+    """A shard as the database has it. `address`, `metrics_address`, `checks_per_s`, `lag_s`: as of ShardNews.
+    `expires_in_s`: of the lease; negative once it has ended."""
 
     shard_no: int
     epoch: int
@@ -61,6 +63,8 @@ class ShardRow:
     metrics_address: str
     expires_in_s: float
     counties: tuple[str, ...]
+    checks_per_s: float = 0.0
+    lag_s: float = 0.0
 
     @property
     def is_held(self) -> bool:
@@ -101,19 +105,16 @@ class Leases:
             epoch = connection.scalar(taken)
         return None if epoch is None else Lease(shard_no, owner, epoch)
 
-    def renew(self, lease: Lease, ttl_s: float, address: str = "", metrics_address: str = "") -> Renewal | None:
+    def renew(self, lease: Lease, ttl_s: float, news: ShardNews = _NO_NEWS) -> Renewal | None:
         """Extend a lease to `ttl_s` from now, and raise the floor of its shard; None if it is not this process's any
-        more, or has ended: others may have what it had of a platform's cap. `address`, `metrics_address`: where the
-        owner answers gRPC and scrapes, once it does.
+        more, or has ended: others may have what it had of a platform's cap. `news`: of the owner.
 
         It waits for the transactions of the shard that are under way: none of them commits below the new floor.
         """
         lives = shards.c.expires_at > sa.func.clock_timestamp()
         held = sa.select(shards.c.shard_no).where(*_same(lease)).with_for_update()
         change = sa.update(shards).where(*_same(lease), lives)
-        change = change.values(
-            expires_at=_end(ttl_s), address=address, metrics_address=metrics_address, floor_us=_FLOOR
-        ).returning(shares_version())
+        change = change.values(expires_at=_end(ttl_s), floor_us=_FLOOR, **asdict(news)).returning(shares_version())
         with self._transaction() as connection:
             if connection.scalar(held) is None:
                 return None
@@ -152,7 +153,7 @@ class Leases:
             return tuple(
                 ShardRow(
                     row.shard_no, row.epoch, row.owner, row.node, row.address, row.metrics_address, row.left_s,
-                    tuple(counties.get(row.shard_no, ())),
+                    tuple(counties.get(row.shard_no, ())), row.checks_per_s, row.lag_s,
                 )
                 for row in connection.execute(rows)
             )  # fmt: skip

@@ -15,10 +15,12 @@ shards = sa.Table(
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("floor_us", sa.BigInteger, nullable=False),
     sa.Column("metrics_address", sa.String(200), nullable=False, server_default=sa.text("''")),
+    sa.Column("checks_per_s", sa.Double, nullable=False, server_default=sa.text("0")),
+    sa.Column("lag_s", sa.Double, nullable=False, server_default=sa.text("0")),
 )
 """`epoch`: counts the owners. `floor_us`: the shard commits no sequence number below it any more. `owner`: names one
 process; empty if nobody holds the lease. `address`, `metrics_address`: where it answers gRPC and scrapes.
-`expires_at`: by the database's clock."""
+`expires_at`: by the database's clock. `checks_per_s`, `lag_s`: as of ShardLoad."""
 
 shard_counties = sa.Table(
     "shard_counties",
