@@ -32,6 +32,7 @@ from bench.end_to_end import HEADLINE, load
 from bench.history import append
 from bench.pushing import child
 from engine.client import PatrolClient
+from engine.cluster.shard_settings import shard_settings
 from engine.config import Settings
 from engine.config.feed import FeedSettings
 from engine.config.intake import IntakeSettings
@@ -59,7 +60,7 @@ from tests.support.waiting import wait_until
 
 SHARDS = (1, 2, 4)
 CORES = 2
-CAMERAS = 64
+CAMERAS = 128
 """Of all shards together. Each shows one scene, so that after its first visits its verdict stays as it is."""
 RATIO_MIN = 0.90
 SLOWER_MAX = 2.0
@@ -71,9 +72,10 @@ _SETTLE_S = 5.0
 _WARM_CHECKS = CAMERAS * (JudgeSettings().baseline_visits_min + 3)
 """Checks until every camera has its baseline, and what was wrong with it before is announced."""
 _WARM_S = 120.0
-_AHEAD = 32
-"""Keyframes before each engine: some tenths of a second of work."""
+_AHEAD = 128
+"""Keyframes before all engines together: some tenths of a second of work."""
 _ASK_S = 0.05
+"""How often an engine is asked what it has done, divided by how many there are: asking costs them time too."""
 _COUNTIES = tuple(f"13010{number}" for number in range(1, 1 + max(SHARDS)))
 
 
@@ -133,17 +135,19 @@ def _checks(client: PatrolClient) -> int:
 def _gateway(
     frames: list[Keyframe], places: list[tuple[str, str]], cameras: list[list[str]], pipe: "Connection[Any, Any]"
 ) -> None:
-    """Keep so many keyframes before each engine, until the process is ended: more would replace those that wait, which
+    """Keep so many keyframes before the engines, until the process is ended: more would replace those that wait, which
     is work too."""
+    ahead = min(_AHEAD // len(places), len(cameras[0]))
     transport = Transport()
     channels = [transport.connect_push(intake) for intake, _ in places]
     clients = [PatrolClient(grpc) for _, grpc in places]
     first = [_checks(client) for client in clients]
     sent = [0] * len(channels)
-    while not pipe.poll(_ASK_S):
+    while not pipe.poll(_ASK_S * len(places)):
         for side, client in enumerate(clients):
-            while sent[side] - (_checks(client) - first[side]) < _AHEAD:
-                for _ in range(_AHEAD // 2):
+            left = ahead - (sent[side] - (_checks(client) - first[side]))
+            if left > ahead // 4:
+                for _ in range(left):
                     number = sent[side] % len(cameras[side])
                     camera, frame = cameras[side][number], frames[number % len(frames)]
                     keyframe = Keyframe(camera, 0, frame.codec, frame.payload, time.time_ns(), None, FeedKind.GATEWAY)
@@ -271,11 +275,10 @@ def _assign(url: str, number: int) -> None:
 
 def _shards(url: str, folder: Path, number: int, stack: ExitStack) -> list[ShardEngine]:
     workers = max(1, CORES // number)
+    settings = _settings(url, folder, workers)
     return [
         stack.enter_context(
-            ShardEngine(
-                _settings(url, folder / str(shard), workers), ShardTask(shard, "bench", _LEASE_S), folder / str(shard)
-            )
+            ShardEngine(shard_settings(settings, shard), ShardTask(shard, "bench", _LEASE_S), folder / str(shard))
         )
         for shard in range(1, number + 1)
     ]

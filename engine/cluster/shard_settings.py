@@ -4,22 +4,27 @@ from engine.config.address import host_port
 from engine.config.schema import Settings
 
 _WORKERS = 1
+_BATCH_WAIT_S = 0.5
+"""Several engines of a machine each see fewer verdicts; with the wait of an engine alone each would commit a few at a
+time, which costs twice as much CPU time for each."""
 _ALL = ("0.0.0.0", "::")
 """Hosts with which a listener takes every address of its machine. Nobody else reaches the machine at them."""
 
 
 def shard_settings(settings: Settings, shard_no: int) -> Settings:
     """Return the settings of a shard: its own folders and ports, since a machine runs several; no console, which a
-    front has; one worker, unless the file says how many."""
+    front has; one worker and fewer commits, unless the file says how many."""
     record, folder = settings.record, f"shard-{shard_no}"
     serve, intake, worker = settings.serve, settings.intake, settings.worker
     given = worker.model_fields_set
+    batch_wait_s = record.batch_wait_s if "batch_wait_s" in record.model_fields_set else _BATCH_WAIT_S
     return settings.model_copy(
         update={
             "record": record.model_copy(
                 update={
                     "evidence_dir": f"{record.evidence_dir}/{folder}",
                     "quarantine_dir": f"{record.quarantine_dir}/{folder}",
+                    "batch_wait_s": batch_wait_s,
                 }
             ),
             "serve": serve.model_copy(

@@ -65,7 +65,10 @@ def _lock(folder: Path, flags: int = 0) -> int | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between open and lock another supervisor may have found it free, and removed the folder.
+        if os.fstat(lock).st_ino == (folder / _LOCK).lstat().st_ino:
+            return lock
     except OSError:
-        os.close(lock)
-        return None
-    return lock
+        pass
+    os.close(lock)
+    return None

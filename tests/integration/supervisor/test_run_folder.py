@@ -1,5 +1,6 @@
 """The folders of supervisors: one that was killed leaves its own, and the next removes it."""
 
+import fcntl
 import subprocess
 import sys
 import tempfile
@@ -56,3 +57,23 @@ def test_what_is_no_folder_of_a_supervisor_stays(tmp_path: Path) -> None:
     (linked / "supervisor.lock").symlink_to(elsewhere / "supervisor.lock")
     assert remove_stale() == []
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_supervisor_that_starts_at_the_same_moment_does_not_take_the_new_folder_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock, removed = fcntl.flock, []
+
+    def another_is_faster(descriptor: int, operation: int) -> None:
+        """Before the first folder is locked, another supervisor takes it for that of a dead one."""
+        monkeypatch.setattr(fcntl, "flock", lock)
+        removed.extend(remove_stale())
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", another_is_faster)
+    folder = RunFolder()
+    assert removed
+    assert folder.path not in removed
+    assert folder.path.is_dir()
+    assert remove_stale() == []
+    folder.remove()

@@ -20,6 +20,8 @@ def test_two_shards_of_a_machine_share_neither_folder_nor_port() -> None:
     assert one.record.url == "postgresql://patrol@db/patrol"
     assert not one.web.enabled
     assert (one.worker.count, one.worker.spare) == (1, False)
+    assert one.record.batch_wait_s == 0.5
+    assert shard_settings(loads(TEXT.replace("[serve]", "batch_wait_s = 0.1\n[serve]")), 1).record.batch_wait_s == 0.1
     assert not cross_key_errors(one)
 
 
