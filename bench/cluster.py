@@ -64,7 +64,7 @@ CAMERAS = 128
 """Of all shards together. Each shows one scene, so that after its first visits its verdict stays as it is."""
 RATIO_MIN = 0.90
 SLOWER_MAX = 2.0
-_CALLS = 300
+_CALLS = 1500
 _PAGE = 50
 _LEASE_S = 30.0
 _START_S = 120.0
