@@ -14,6 +14,7 @@ from engine.config.schema import Settings
 from engine.errors import ConfigError
 from engine.hub.composition.parts import (
     Ledger,
+    Memory,
     load_memory,
     make_ledger,
     make_outlets,
@@ -131,17 +132,12 @@ def compose(
     followed = memory.registry, ledger.findings, outlets, storage, readiness, metrics, lease, host_caps
     telemetry = Telemetry(pipeline, workers, visits, *followed)
     state = HubState(calls, memory.registry, visits, workers, judge, pipeline, telemetry, configuration)
-    pictures = PictureService(state, storage.evidence, metrics)
-    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
     cameras = LocalCameras(state, memory.catalog, ledger.findings, stories)
-    services = outlets.kpis, ledger.findings, pictures, canteens, digests, stories, cameras
-    port = Port(state, storage, memory.catalog, *services, lambda: readiness.serving)
+    port = _make_port(state, storage, memory, ledger, outlets, digests, stories, cameras, readiness, metrics)
     _check_web(settings, storage.store)
     emit_call = None if exporter is None else exporter.emit_call
     served = port, storage.store.access, outlets.watch, ledger.watch, metrics
-    stored = StoredTimes(memory.catalog, storage.store.history)
-    taking = gateways, latest, stored, calls, state.pushed, lambda: workers.intake.has_room
-    pushes = None if lease is None else FrontPushes(*taking)
+    pushes = None if lease is None else _take_from_fronts(state, storage, memory, gateways, latest)
     limits = readiness.unready, refusals, emit_call
     grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, *limits, pushes=pushes)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
@@ -150,13 +146,41 @@ def compose(
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     _tell_ready(control, lease, grpc=grpc.start(), intake=intake_address, metrics=status_address)
-    if lease is not None and host_caps is not None:
+    if host_caps is not None:
         host_caps.start()
+    if lease is not None:
         follower = RegistryFollower(storage.store, place, memory.registry, cameras, outlets.kpis, calls)
         follower.start()
         stack.callback(follower.close)
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
+
+
+def _make_port(
+    state: HubState,
+    storage: Storage,
+    memory: Memory,
+    ledger: Ledger,
+    outlets: Outlets,
+    digests: DigestService,
+    stories: Stories,
+    cameras: LocalCameras,
+    readiness: Readiness,
+    metrics: Metrics,
+) -> Port:
+    """Return what calls ask."""
+    pictures = PictureService(state, storage.evidence, metrics)
+    canteens = CanteenService(storage.store.canteens, memory.registry, memory.catalog)
+    services = outlets.kpis, ledger.findings, pictures, canteens, digests, stories, cameras
+    return Port(state, storage, memory.catalog, *services, lambda: readiness.serving)
+
+
+def _take_from_fronts(
+    state: HubState, storage: Storage, memory: Memory, gateways: Gateways, latest: LatestTimes
+) -> FrontPushes:
+    """Return what takes keyframes that gateways pushed to a front."""
+    stored = StoredTimes(memory.catalog, storage.store.history)
+    return FrontPushes(gateways, latest, stored, state.calls, state.pushed, lambda: state.workers.intake.has_room)
 
 
 def _tell_ready(control: Control, lease: ShardLease | None, **addresses: str) -> None:
