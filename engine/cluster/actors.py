@@ -31,6 +31,8 @@ from engine.storage.db.shards.leases import Leases
 ray: Any = untyped_ray
 """Ray has types for a part of itself only, and none where it is not installed."""
 KEEPER = "keeper"
+_HEAD, _SOME = "node:__internal_head__", 0.001
+"""A resource that the head's machine alone has, and so much of it that many could ask for it."""
 _STEP_S = 1.0
 _COSTS_NS = 600 * NS_PER_S
 """How often it is read anew what the cameras of each shard cost."""
@@ -259,12 +261,17 @@ def asks_for_token() -> bool:
 
 def keeper(config: str) -> Any:
     """Return the keeper of the cluster that this process is connected to; start it if there is none. `config`: path of
-    the configuration file on machines whose environment does not say another."""
+    the configuration file on machines whose environment does not say another.
+
+    It runs on the head's machine, without which Ray starts nothing: elsewhere it could be cut off from the database
+    while the cluster is well.
+    """
     options = {
         "name": KEEPER,
         "namespace": NAMESPACE,
         "lifetime": "detached",
         "num_cpus": 0,
+        "resources": {_HEAD: _SOME},
         "max_restarts": -1,
         "max_task_retries": -1,
         "max_concurrency": 8,

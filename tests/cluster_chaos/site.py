@@ -109,7 +109,7 @@ class Site:
         self.cluster.start("node-1", "up")
         for node in NODES[1:]:
             self.cluster.join(node)
-        wait_until(lambda: len(self.node_of()) == len(COUNTIES), _START_S)
+        wait_until(lambda: sorted(self.node_of().values()) == sorted(NODES), _START_S)
         self.start_front()
         wait_until(lambda: self.visited_since(0, COUNTIES) == CAMERAS, _START_S, poll_s=0.5)
 
