@@ -125,7 +125,7 @@ VITAL_METRICS = (
         "visits",
         "Visits at once that the engine's shard may make on a platform that other shards visit too; the platforms with "
         "most, all others as `other`.",
-        "0 for minutes: its cameras there are not visited. `patrol cluster status` shows what each shard has; raise "
+        "0 of a platform for minutes: its cameras there are not visited. `patrol cluster status` shows what each shard has; raise "
         "the cap of the platform (scheduler.host_visits_max), or run `patrol cluster assign` if cameras were added.",
     ),
     Metric(
@@ -179,7 +179,7 @@ class VitalsRecorder:
         self._series.set("patrol_shard_lease_seconds", lease_left_s)
         self._series.increase("patrol_writes_fenced_total", by=writes_fenced - self._fenced)
         self._fenced = writes_fenced
-        self._series.replace("patrol_host_visits_granted", by_host(host_visits))
+        self._series.replace("patrol_host_visits_granted", {(OTHER,): 0.0} | by_host(host_visits))
 
     def shards(self, running: int, away: int) -> None:
         """Set how many shards an engine runs, and how many none."""
