@@ -126,7 +126,8 @@ VITAL_METRICS = (
         "Visits at once that the engine's shard may make on a platform that other shards visit too; the platforms with "
         "most, all others as `other`.",
         "0 of a platform for minutes: its cameras there are not visited. `patrol cluster status` shows what each shard "
-        "has; raise the cap of the platform (scheduler.host_visits_max), or run `patrol cluster assign` if cameras were added.",
+        "has; raise the cap of the platform (scheduler.host_visits_max), or run `patrol cluster assign` if cameras "
+        "were added.",
     ),
     Metric(
         "patrol_not_ready",
