@@ -57,7 +57,7 @@ class Network:
         _require(_ip("link", "set", bridge, "up"))
         machines = {}
         for last, name in enumerate(names, _FIRST):
-            space, near = f"patrol-{os.getpid()}-{last}", f"pt{number}v{last}"
+            space, near = f"patrol-{os.getpid()}-{last}", f"pt{os.getpid()}v{last}"
             if not _ip("netns", "add", space):
                 return cls.on_loopback(names)
             stack.callback(_ip, "netns", "del", space)
