@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Set
-from pathlib import Path
 from typing import Any
 
 import ray as untyped_ray
@@ -18,13 +17,13 @@ from engine.cluster.cut_off import CutOffNodes
 from engine.cluster.keeping import steps
 from engine.cluster.members import Member, members
 from engine.cluster.placement.shards import Shard
-from engine.cluster.ray_runtime import CONFIG_VARIABLE, NAMESPACE
+from engine.cluster.ray_runtime import NAMESPACE
 from engine.cluster.registry_costs import shard_costs
 from engine.cluster.shard_runner import DATABASE_S, STOP_S, ShardRunner, config_here
 from engine.config import load
 from engine.errors import PatrolError
 from engine.runtime.log import configure_logging, logger
-from engine.storage.db.database import connect, database_answers, parse_url
+from engine.storage.db.database import DatabaseUnavailableError, connect, parse_url, require_answer
 from engine.storage.db.shards.drained_nodes import DrainedNodes
 from engine.storage.db.shards.leases import Leases
 
@@ -53,7 +52,7 @@ class Keeper:
 
     def __init__(self, config: str) -> None:
         self._config = config
-        self._settings = load(Path(os.environ.get(CONFIG_VARIABLE, config)))
+        self._settings = load(config_here(config))
         configure_logging(self._settings.log.level, self._settings.log.format, "keeper")
         database = connect(parse_url(self._settings.record.url))
         self._leases, self._drained_nodes = Leases(database), DrainedNodes(database)
@@ -144,10 +143,9 @@ class Keeper:
 
     def _note_cut_off(self, states: Mapping[int, Mapping[str, Any]], held: Set[int]) -> None:
         """Take nodes for cut off whose shards nobody holds because they cannot reach the database."""
-        for number in states.keys() - held:
-            name = states[number]["node"]
-            if not states[number]["database"] and self._cut_off.report(name, monotonic_ns()):
-                logger().warning("a node cannot reach the database: its shards run elsewhere", node=name)
+        told = {states[number]["node"] for number in states.keys() - held if not states[number]["database"]}
+        for name in sorted(self._cut_off.note(told, monotonic_ns())):
+            logger().warning("a node cannot reach the database: its shards run elsewhere", node=name)
 
     def _ask_cut_off(self, found: Mapping[str, Member]) -> None:
         """Ask the nodes that were cut off whether they can reach the database again; take their answers. `found`: those
@@ -155,6 +153,8 @@ class Keeper:
         for name in self._cut_off.nodes() - found.keys():
             self._cut_off.clear(name)
         for name in self._cut_off.to_ask(monotonic_ns()):
+            if name in self._asked.values():
+                continue  # it has not answered yet
             on_node = NodeAffinitySchedulingStrategy(found[name].node_id, soft=False)
             options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": on_node}
             self._asked[ray.remote(_reaches_database).options(**options).remote(self._config)] = name
@@ -193,7 +193,11 @@ class Keeper:
 
 def _reaches_database(config: str) -> bool:
     """Return whether the machine on which this runs can reach the database."""
-    return database_answers(load(config_here(config)).record.url, DATABASE_S)
+    try:
+        require_answer(load(config_here(config)).record.url, DATABASE_S)
+    except DatabaseUnavailableError:
+        return False
+    return True
 
 
 def _runner_name(shard_no: int) -> str:

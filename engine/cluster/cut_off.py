@@ -1,5 +1,7 @@
 """Remembers which nodes cannot reach the database, so that shards run elsewhere until they can. Pure."""
 
+from collections.abc import Set
+
 from engine.clock import NS_PER_S
 
 ASK_AGAIN_NS = 10 * NS_PER_S
@@ -7,16 +9,21 @@ ASK_AGAIN_NS = 10 * NS_PER_S
 
 
 class CutOffNodes:
-    """Nodes that are taken for cut off, from `report` to `clear`."""
+    """Nodes that are taken for cut off, until `clear`."""
 
     def __init__(self) -> None:
         self._asked_ns: dict[str, int] = {}
+        self._told: Set[str] = frozenset()
 
-    def report(self, node: str, now_ns: int) -> bool:
-        """Take a node for cut off; return whether that is news."""
-        is_news = node not in self._asked_ns
-        self._asked_ns.setdefault(node, now_ns)
-        return is_news
+    def note(self, told: Set[str], now_ns: int) -> Set[str]:
+        """Take nodes for cut off that said so this time and the last; return those that this is news of.
+
+        Said once, it may be from just before the database came back, for all of them.
+        """
+        news = (told & self._told) - self._asked_ns.keys()
+        self._told = told
+        self._asked_ns |= dict.fromkeys(news, now_ns)
+        return news
 
     def clear(self, node: str) -> None:
         """Take a node for well: it reaches the database, or is no more."""

@@ -19,7 +19,7 @@ from engine.config import load
 from engine.errors import PatrolError
 from engine.model.shard import ShardTask
 from engine.runtime.log import logger
-from engine.storage.db.database import database_answers
+from engine.storage.db.database import DatabaseUnavailableError, require_answer
 
 STOP_S = 15.0
 _RESTART_S = 1.0
@@ -47,6 +47,7 @@ class ShardRunner:
         self._addresses: dict[str, str] = {}
         self._starts = 0
         self._reaches_database = True
+        self._logged = ""
         self._thread = threading.Thread(target=self._keep, name="shard", daemon=True)
         self._thread.start()
 
@@ -80,22 +81,32 @@ class ShardRunner:
             try:
                 self._run()
             except (PatrolError, OSError, ValueError) as error:
-                # A file with a typo, an engine that ended before it was told what to run.
-                logger().error("the engine of a shard does not start", shard=self._shard_no, detail=str(error))
+                # A file with a typo, a database that is away, an engine that ended before it was told what to run.
+                self._log_once(str(error))
             self._process, self._addresses = None, {}
             self._stopping.wait(_RESTART_S)
+
+    def _log_once(self, detail: str) -> None:
+        """Say why the engine does not start; not again at each of the next tries."""
+        if detail != self._logged:
+            logger().error("the engine of a shard does not start", shard=self._shard_no, detail=detail)
+        self._logged = detail
 
     def _run(self) -> None:
         """Run the engine once, unless `stop` was called. Raises PatrolError, OSError, or ValueError if `stop`
         closed its pipe."""
         settings = at_address(load(self._config), self._address)
-        self._reaches_database = database_answers(settings.record.url, DATABASE_S)
-        if not self._reaches_database:
-            raise PatrolError("the database does not answer this machine")
+        try:
+            require_answer(settings.record.url, DATABASE_S)
+        except DatabaseUnavailableError:
+            self._reaches_database = False
+            raise
+        self._reaches_database = True
         task = ShardTask(self._shard_no, self._node, settings.cluster.lease_s)
         if self._stopping.is_set():
             return
         self._starts += 1
+        self._logged = ""
         with subprocess.Popen(
             [sys.executable, "-m", "engine.cluster.shard_process"],
             env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")},  # a token, too

@@ -15,7 +15,8 @@ FIRST_S = 20.0
 """The first camera of a lost machine, and of an engine, is visited again within this time."""
 PUSHED_AGAIN_NS = 30 * 10**9
 """The gateway pushes a keyframe of each of its cameras every few seconds."""
-_UNBOUND = ("front killed", "head killed, as its own machine sees it")
+FRONT_KILLED, HEAD_OWN = "front killed", "head killed, as its own machine sees it"
+_UNBOUND = (FRONT_KILLED, HEAD_OWN)
 """Faults whose cameras are visited again when somebody starts what has ended."""
 PERIODS = 2
 _SHOWN = 5
@@ -97,10 +98,17 @@ def caps(peaks: Sequence[int], cap: int) -> Iterator[str]:
         yield f"more visits at once than {cap}, by recorder: {dict(list(over.items())[:_SHOWN])}"
 
 
+def never(faults: "Sequence[Fault]") -> Iterator[str]:
+    """Yield a sentence for each fault whose cameras were not all visited again while somebody looked."""
+    for fault in faults:
+        if fault.all_s is None and not fault.is_idle and fault.what != FRONT_KILLED:
+            yield f"{fault.what} at {fault.at_s:.0f} s: its cameras were not all visited again"
+
+
 def late(faults: "Sequence[Fault]", period_s: float) -> Iterator[str]:
     """Yield a sentence for each fault whose cameras were visited again too late."""
     for fault in faults:
-        if fault.what in _UNBOUND or (fault.first_s is None and fault.all_s is None and fault.is_idle):
+        if fault.what in _UNBOUND or fault.is_idle:
             continue
         if fault.first_s is None or fault.first_s > FIRST_S:
             yield f"{fault.what} at {fault.at_s:.0f} s: the first camera was visited again after {fault.first_s} s"

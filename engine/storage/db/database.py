@@ -104,15 +104,13 @@ def connect(url: URL, options: str = "", connect_s: int = _CONNECT_S) -> Engine:
     return engine
 
 
-def database_answers(url: str, within_s: int) -> bool:
-    """Return whether the database can be reached from here. `within_s`: how long each of its hosts may take."""
+def require_answer(url: str, within_s: int) -> None:
+    """Ask the database for an answer. `within_s`: how long each of its hosts may take. Raises DatabaseUnavailableError,
+    or StoreError if the URL is none."""
     engine = connect(parse_url(url), connect_s=within_s)
     try:
         with engine.connect() as connection:
             connection.execute(sa.select(1))
-        return True
-    except StoreError:
-        return False
     finally:
         engine.dispose()
 

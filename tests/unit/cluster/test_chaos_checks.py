@@ -57,3 +57,14 @@ def test_cameras_that_were_visited_again_too_late_are_found() -> None:
     assert [said.partition(":")[0] for said in checks.late(list(starmap(Fault, late)), 30.0)] == [
         "machine lost at 5 s", "machine lost at 5 s", "engine killed at 9 s", "engine killed at 9 s",
     ]  # fmt: skip
+
+
+def test_cameras_that_are_never_visited_again_are_found_on_a_slow_machine_too() -> None:
+    faults = (
+        ("machine lost", 5.0, 99.0, 150.0),
+        ("front killed", 5.0, 2.0, None),
+        ("machine drained", 5.0, None, None, True),
+        ("cut off from the database", 9.0, 30.0, None),
+    )
+    (said,) = checks.never(list(starmap(Fault, faults)))
+    assert said.startswith("cut off from the database at 9 s")
