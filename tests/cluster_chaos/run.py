@@ -32,9 +32,9 @@ class Run:
         site = self._site
         site.start()
         watcher = Watcher(site.address, site.token)
-        caller = Caller(site.address, site.token, site.cameras, self._seed)
-        clerk = Clerk(site.address, site.token, self._seed)
-        gateway = Gateway(site.intake, site.pushed_cameras)
+        caller = Caller(site.address, site.token, site.cameras, self._seed).start()
+        clerk = Clerk(site.address, site.token, self._seed).start()
+        gateway = Gateway(site.intake, site.pushed_cameras).start()
         deeds, began_s = Deeds(site, self._random), time.monotonic()
         possible = [deed for deed in deeds.all if not only or deed.__name__ in only]
         order: list[Callable[[], None]] = []
@@ -47,6 +47,8 @@ class Run:
         clerk.stop()
         self.broken += checks.pushes(site)
         gateway.stop()
+        ended = (user for user in (caller, clerk, gateway) if user.failure is not None)
+        self.broken += [f"the {type(user).__name__.lower()} ended: {user.failure!r}" for user in ended]
         self._check(watcher, caller, clerk)
         self.broken += checks.late(deeds.faults, PERIOD_S) if self._is_timed else checks.never(deeds.faults)
         verdicts = len(checks.log(site))

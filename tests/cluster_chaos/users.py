@@ -7,9 +7,11 @@ import random
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Self
 
 from bench import province
 from engine.client import CallError, PatrolClient
@@ -26,36 +28,61 @@ _PAUSE_S = 0.2
 _AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
-class Caller:
+class User(ABC):
+    """Does something over and over in a thread, from `start` until `stop`. `failure`: why it ended by itself, which it
+    must not."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End it."""
+        self.stopped.set()
+        self._thread.join(2 * _CALL_S)
+
+    @abstractmethod
+    def use(self) -> None:
+        """Use the cluster until `stopped`."""
+
+    def _run(self) -> None:
+        try:
+            self.use()
+        except Exception as error:
+            self.failure = error
+
+
+class Caller(User):
     """Reads cameras and renames them, one after the other. `names`: by camera, the last that was acknowledged."""
 
     def __init__(self, address: Callable[[], str], token: str, cameras: Sequence[Camera], seed: int) -> None:
+        super().__init__()
         self._address, self._token, self._cameras = address, token, cameras
         self._random = random.Random(seed)
         self.names: dict[str, str] = {}
         self.calls: Counter[str] = Counter()
         self._unsure: set[str] = set()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._call, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(2 * _CALL_S)
 
     def lost(self, stored: "dict[str, str]") -> list[str]:
         """Return the cameras whose acknowledged name is not what is stored."""
         sure = {camera: name for camera, name in self.names.items() if camera not in self._unsure}
         return [camera for camera, name in sure.items() if stored.get(camera) != name]
 
-    def _call(self) -> None:
+    def use(self) -> None:
+        """Call, at whatever front there is."""
         number = 0
-        while not self._stopped.is_set():
+        while not self.stopped.is_set():
             with (
                 contextlib.suppress(CallError),
                 PatrolClient(self._address(), token=self._token, timeout_s=_CALL_S) as client,
             ):
-                while not self._stopped.is_set():
+                while not self.stopped.is_set():
                     number += 1
                     self._once(client, self._random.choice(self._cameras), f"camera {number}")
                     time.sleep(_PAUSE_S)
@@ -75,27 +102,21 @@ class Caller:
             raise
 
 
-class Clerk:
+class Clerk(User):
     """Dismisses findings and opens them again, each with words of its own. A call that was not answered is made again
     with the same request id. `acknowledged`: the words of what was; `unsure`: of what may have been done."""
 
     def __init__(self, address: Callable[[], str], token: str, seed: int) -> None:
+        super().__init__()
         self._address, self._token = address, token
         self._random = random.Random(seed)
         self.acknowledged: set[str] = set()
         self.unsure: set[str] = set()
         self.calls: Counter[str] = Counter()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
 
-    def stop(self) -> None:
-        """End it."""
-        self._stopped.set()
-        self._thread.join(2 * _CALL_S)
-
-    def _work(self) -> None:
-        while not self._stopped.is_set():
+    def use(self) -> None:
+        """Change findings, at whatever front there is."""
+        while not self.stopped.is_set():
             with contextlib.suppress(CallError), PatrolClient(self._address(), token=self._token) as client:
                 found = list(client.findings.list(FindingQuery()))
                 if found:
@@ -104,7 +125,7 @@ class Clerk:
 
     def _change(self, finding: Finding) -> None:
         why, request_id = f"order {uuid.uuid4().hex}", uuid.uuid4().hex
-        while not self._stopped.is_set():
+        while not self.stopped.is_set():
             try:
                 with PatrolClient(self._address(), token=self._token, timeout_s=_CALL_S) as client:
                     dismissed = finding.state is FindingState.DISMISSED
@@ -122,25 +143,19 @@ class Clerk:
                 time.sleep(_PAUSE_S)
 
 
-class Gateway:
+class Gateway(User):
     """Pushes a keyframe of one camera after the other to the front's intake. `pushed`: so many so far."""
 
     def __init__(self, intake: str, cameras: Sequence[Camera]) -> None:
+        super().__init__()
         self._intake, self._cameras = intake, cameras
         self._payloads = [province.picture(number) for number in range(4)]
         self.pushed = 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._push, daemon=True)
-        self._thread.start()
 
-    def stop(self) -> None:
-        """End it."""
-        self._stopped.set()
-        self._thread.join(_CALL_S)
-
-    def _push(self) -> None:
+    def use(self) -> None:
+        """Push."""
         channel = Transport().connect_push(self._intake)
-        while not self._stopped.wait(_PAUSE_S):
+        while not self.stopped.wait(_PAUSE_S):
             camera_id = self._cameras[self.pushed % len(self._cameras)].camera_id
             payload = self._payloads[self.pushed % len(self._payloads)]
             frame = Keyframe(camera_id, 0, Codec.H264, payload, wall_ns(), None, FeedKind.GATEWAY)

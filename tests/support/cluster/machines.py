@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -73,19 +73,18 @@ class Network:
 
     def cut(self, name: str, addresses: Sequence[str]) -> None:
         """From now on nothing that a machine sends to these addresses arrives; of machines: in both directions."""
-        for address in addresses:
-            _require(_lose(self.machines[name], address))
-            for other in self.machines.values():
-                if other.address == address:
-                    _require(_lose(other, self.machines[name].address))
+        self._each_way(_lose, name, addresses)
 
     def mend(self, name: str, addresses: Sequence[str]) -> None:
         """End a cut."""
+        self._each_way(_find, name, addresses)
+
+    def _each_way(self, change: Callable[[Machine, str], bool], name: str, addresses: Sequence[str]) -> None:
         for address in addresses:
-            _require(_find(self.machines[name], address))
+            _require(change(self.machines[name], address))
             for other in self.machines.values():
                 if other.address == address:
-                    _require(_find(other, self.machines[name].address))
+                    _require(change(other, self.machines[name].address))
 
 
 def _lose(machine: Machine, address: str) -> bool:
