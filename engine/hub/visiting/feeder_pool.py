@@ -13,6 +13,7 @@ class _Feeder:
     seen_ns: int
     orders: dict[int, VisitOrder] = field(default_factory=dict)
     stuck_threads: int = 0
+    unreachable: bool = False
 
 
 def visits_allowed(capacity: int, room: int) -> int:
@@ -42,6 +43,7 @@ class FeederPool:
             self._feeders[name] = _Feeder(kind, capacity, now_ns, stuck_threads=stuck_threads)
             return True
         feeder.capacity, feeder.seen_ns, feeder.stuck_threads = capacity, now_ns, stuck_threads
+        feeder.unreachable = False
         return False
 
     def enqueue(self, order: VisitOrder) -> None:
@@ -66,6 +68,16 @@ class FeederPool:
         """Remove an order from its feeder and return it; None if it is not in flight."""
         name = self._holder.pop(visit_id, None)
         return None if name is None else self._feeders[name].orders.pop(visit_id)
+
+    def not_taken(self, visit_id: int) -> None:
+        """Let an order wait again that could not be sent to its feeder, which gets none until its next heartbeat.
+
+        Heartbeats come over a connection of their own: the one for orders may not stand yet, or no longer.
+        """
+        feeder = self._feeders[self._holder.pop(visit_id)]
+        feeder.unreachable = True
+        order = feeder.orders.pop(visit_id)
+        self._waiting[order.via].appendleft(order)
 
     def drop_waiting(self, visit_id: int) -> VisitOrder | None:
         """Remove an order that waits for a feeder and return it; None if it does not wait."""
@@ -130,6 +142,6 @@ class FeederPool:
         most_room = 0
         for name, feeder in self._feeders.items():
             room = feeder.capacity - len(feeder.orders)
-            if feeder.kind == kind and room > most_room:
+            if feeder.kind == kind and room > most_room and not feeder.unreachable:
                 best, most_room = name, room
         return best

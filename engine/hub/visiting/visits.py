@@ -249,7 +249,7 @@ class Visits:
             self._stories.tried_again(failure)
             self._fallbacks.add(order.visit_id)
             self._feeders.enqueue(retry)
-            self._place(now_ns)
+            self._place()
             return None
         self._observe(order, failure.timings, failure.reason)
         self._handle(VisitEnded(failure.visit_id, failure.reason), now_ns)
@@ -261,7 +261,7 @@ class Visits:
         if self._feeders.heartbeat(name, kind, status.capacity, status.stuck_threads, now_ns):
             logger().info("feeder ready", name=name, kind=kind, capacity=status.capacity)
         self._metrics.stuck_threads(self._feeders.stuck_threads)
-        self._place(now_ns)
+        self._place()
 
     def feeder_lost(self, name: str, now_ns: int) -> None:
         """End the visits of a feeder that ended, as lost: they say nothing about the cameras."""
@@ -315,7 +315,7 @@ class Visits:
             else:
                 self._note(action)
         if started or isinstance(event, VisitEnded):
-            self._place(now_ns)
+            self._place()
         return actions
 
     def _note(self, action: Action) -> None:
@@ -357,14 +357,15 @@ class Visits:
             self._observe(order, VisitTimings(), EXPIRED)
             report(VISIT_EXPIRED, camera_id=order.camera_id, region=order.region, visit_id=order.visit_id)
 
-    def _place(self, now_ns: int) -> None:
+    def _place(self) -> None:
+        refused: list[VisitOrder] = []
         for name, order in self._feeders.place():
             if not self._send(wire.pack_order(order), name.encode()):
                 visit = {"camera_id": order.camera_id, "region": order.region, "visit_id": order.visit_id}
-                logger().error("feeder does not take orders", name=name, **visit)
-                self._feeders.end(order.visit_id)
-                self._observe(order, VisitTimings(), FailureReason.LOST)
-                self._handle(VisitEnded(order.visit_id, FailureReason.LOST), now_ns)
+                logger().warning("feeder does not take orders; this one waits", name=name, **visit)
+                refused.append(order)
+        for order in reversed(refused):
+            self._feeders.not_taken(order.visit_id)
 
     def _observe(self, order: VisitOrder, timings: VisitTimings, outcome: str) -> None:
         if order.visit_id in self._fallbacks:

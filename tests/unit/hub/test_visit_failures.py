@@ -24,6 +24,8 @@ class Hub:
         self.scheduler = Scheduler(settings.scheduler, Calendar(), first_visit_id=1)
         self.metrics = Metrics("1")
         self.orders: list[VisitOrder] = []
+        self.takes_orders = True
+        self.tried = 0
         self.visits = Visits(settings, Registry(cameras, {}), self.scheduler, self._send, self.metrics)
         self.now_ns = NS_PER_S
         self.visits.upsert(cameras, self.now_ns)
@@ -31,6 +33,9 @@ class Hub:
 
     def _send(self, frames: object, name: bytes) -> bool:
         del name
+        self.tried += 1
+        if not self.takes_orders:
+            return False
         self.orders.append(wire.unpack_order(frames))  # type: ignore[arg-type]
         return True
 
@@ -66,6 +71,22 @@ def test_the_visits_of_a_feeder_that_ended_are_lost_and_made_again() -> None:
     hub.beat()
     seen = {hub.next_order().camera_id for _ in range(2)}
     assert order.camera_id in seen
+
+
+def test_an_order_that_its_feeder_does_not_take_waits_for_the_next_heartbeat_and_is_not_lost() -> None:
+    hub = Hub()
+    hub.takes_orders = False
+    while not hub.tried:
+        hub.now_ns = max(hub.now_ns + 1, hub.scheduler.next_wakeup_ns() or 0)
+        hub.visits.advance(hub.now_ns, room=100)
+    hub.visits.check_invariants()
+    tried, hub.takes_orders = hub.tried, True
+    hub.visits.advance(hub.now_ns + 1, room=100)
+    assert (hub.tried, hub.orders) == (tried, []), "nothing is sent before the feeder is heard of again"
+    hub.beat()
+    assert hub.orders
+    hub.visits.check_invariants()
+    assert 'outcome="lost",via="rtsp"} 0.0' in hub.metrics.render().decode()
 
 
 def test_a_feeder_is_silent_without_heartbeats() -> None:
