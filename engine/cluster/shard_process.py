@@ -1,12 +1,14 @@
 """Runs the engine of one shard in a process of its own: `python -m engine.cluster.shard_process`.
 
-Reads a line of JSON from stdin (settings, shard), writes a line with its addresses once it runs, and ends with its
-stdin: whoever started it may die in any way, and the shard is given back in order.
+Reads a line of JSON from stdin (settings, shard), writes a line with its addresses once it runs and an empty one each
+second from then on, and ends with its stdin: whoever started it may die in any way, and the shard is given back in
+order.
 """
 
 import json
 import select
 import sys
+import time
 
 from engine.config.schema import Settings
 from engine.errors import PatrolError
@@ -16,6 +18,8 @@ from engine.supervisor.app import Supervisor
 
 EXIT_LOST = 7
 """Exit code if the shard is lost, or the engine cannot run."""
+BEAT_S = 1.0
+"""Seconds from one empty line to the next."""
 _STEP_S = 0.1
 
 
@@ -35,7 +39,12 @@ def main() -> int:
         with Supervisor(settings, shard=ShardTask(number, node, lease_s)) as engine:
             sys.stdout.write(json.dumps(engine.addresses) + "\n")
             sys.stdout.flush()
+            beat_s = time.monotonic()
             while engine.failure is None:
+                if time.monotonic() - beat_s >= BEAT_S:
+                    beat_s = time.monotonic()
+                    sys.stdout.write("\n")
+                    sys.stdout.flush()
                 if select.select([sys.stdin], [], [], _STEP_S)[0] and not sys.stdin.readline():
                     return 0
             raise engine.failure

@@ -1,11 +1,14 @@
 """Keeps the engine of one shard running on this machine, as a process of its own, so that nothing of Ray is in it.
 
+An engine that stands still is replaced: its lease has run out by then, and nobody else visits its cameras.
+
 The engine ends when whoever runs this does, in whatever way, and gives the shard back. It is configured by the file of
 this machine, read anew at each start.
 """
 
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -23,6 +26,8 @@ from engine.storage.db.database import DatabaseUnavailableError, require_answer
 
 STOP_S = 15.0
 _RESTART_S = 1.0
+SILENT_LEASES = 2
+"""Leases after which an engine that says nothing stands still."""
 DATABASE_S = 2
 """How long the database may take to answer, each of its hosts."""
 
@@ -123,4 +128,10 @@ class ShardRunner:
                 process.stdin.close()
             line = process.stdout.readline()
             self._addresses = json.loads(line) if line else {}
+            limit_s = SILENT_LEASES * task.lease_s
+            while line:
+                if not select.select([process.stdout], [], [], limit_s)[0]:
+                    logger().error("the engine of a shard stands still; it is replaced", shard=self._shard_no)
+                    process.kill()  # its processes end with it, whatever they are stuck in
+                line = process.stdout.readline()
             process.wait()

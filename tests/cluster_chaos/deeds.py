@@ -64,7 +64,7 @@ class Deeds:
             kill_all(pids)
 
     def freeze_engine(self) -> None:
-        """An engine stands still for three leases, and wakes up when another has its shard."""
+        """An engine stands still for three leases; its runner replaces it before it could wake up."""
         county, pids = self._site.engine_of(self._random.choice)
         with self._watch("engine frozen for three leases", [county]):
             signal_all(pids, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What keeps the engine of a shard running on a machine: through a file with a typo, and an engine that is killed."""
+"""What keeps the engine of a shard running on a machine: through a file with a typo, and an engine that is killed or stands still."""
 
 import os
 import signal
@@ -23,6 +23,13 @@ def province(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Provin
         yield Province(postgres_server.database(), tmp_path, stack)
 
 
+def write(config: Path, text: str) -> None:
+    """Replace the file at once: an empty one would be a configuration too."""
+    beside = config.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(config)
+
+
 def test_an_engine_is_started_again_and_gives_its_shard_back_at_the_end(
     province: Province, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,15 +42,15 @@ def test_an_engine_is_started_again_and_gives_its_shard_back_at_the_end(
         "backoff_stream_first_s = 1\nbackoff_connect_first_s = 1\nbackoff_lasting_first_s = 1\nbackoff_max_s = 1\n"
         "[cluster]\nlease_s = 3\n"
     )
-    config.write_text("[recrod]\n")
+    write(config, "[recrod]\n")
     monkeypatch.setenv(CONFIG_VARIABLE, str(config))
     runner = ShardRunner(1, "node-1", "127.0.0.1", "/elsewhere/patrol.toml")
     try:
         assert runner.state() == {"node": "node-1", "addresses": {}, "starts": 0, "database": True}
-        config.write_text(good.replace(province.url, "postgresql://patrol@127.0.0.1:1/away"))
+        write(config, good.replace(province.url, "postgresql://patrol@127.0.0.1:1/away"))
         wait_until(lambda: not runner.state()["database"], 60)
         assert runner.state()["starts"] == 0
-        config.write_text(good)
+        write(config, good)
         wait_until(lambda: runner.state()["addresses"], 60)
         assert (runner.state()["starts"], province.shard(1).node) == (1, "node-1")
         province.goes_on(HERE)
@@ -51,6 +58,11 @@ def test_an_engine_is_started_again_and_gives_its_shard_back_at_the_end(
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         wait_until(lambda: runner.state()["starts"] == 2 and runner.state()["addresses"], 60)
+        province.goes_on(HERE)
+        process = runner._process
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        wait_until(lambda: runner.state()["starts"] == 3 and runner.state()["addresses"], 60)
         province.goes_on(HERE)
     finally:
         assert runner.stop()
