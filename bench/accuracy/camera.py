@@ -9,6 +9,7 @@ import numpy as np
 from bench.accuracy.imaging import codec
 from bench.accuracy.imaging.codec import Coding
 from bench.accuracy.imaging.damage import Damage
+from bench.accuracy.imaging.frames import Frame
 from bench.accuracy.imaging.light import Linear, Rgb, Sensor, expose, levels
 from bench.accuracy.imaging.overlay import burn_in, random_overlay
 from bench.accuracy.imaging.people import drift, populated
@@ -28,14 +29,36 @@ class Rig:
     kbps: int
     light: str
     infrared: bool
+    frame: str = ""
+    """What surrounds or covers the picture, of imaging.frames.FRAMES; empty: nothing."""
+    compared: bool = False
+    """Whether it is there to compare framed cameras with the same without a frame, and counts nowhere else."""
 
 
 class Camera:
     """A camera whose `visit` returns the keyframe that a visit would bring; the same calls in the same order return the
     same keyframes."""
 
-    def __init__(self, scene: Scene, coding: Coding, sensor: Sensor, seed: int, *, infrared: bool = False) -> None:
-        self.rig = Rig(scene.name, scene.view, scene.size, coding.codec.value, coding.kbps, sensor.name, infrared)
+    def __init__(
+        self,
+        scene: Scene,
+        coding: Coding,
+        sensor: Sensor,
+        seed: int,
+        *,
+        infrared: bool = False,
+        frame: Frame | None = None,
+        dim_to: float = 0.0,
+        compared: bool = False,
+    ) -> None:
+        """`frame`: what surrounds or covers its picture. `dim_to`: the mean level of a dim kitchen, 0: the scene's own
+        light. `compared`: see Rig."""
+        kind = "" if frame is None else frame.kind
+        self.rig = Rig(
+            scene.name, scene.view, scene.size, coding.codec.value, coding.kbps, sensor.name, infrared, kind, compared
+        )
+        self._frame = frame
+        self._dimmed = _dimming(scene.light, sensor, dim_to) if dim_to else 1.0
         self.coding = coding
         self._light = scene.light
         self._sensor = sensor
@@ -58,6 +81,7 @@ class Camera:
         moment = 0 if still else number
         room_random = np.random.default_rng([*self._seed, moment])
         gain, tint = drift(room_random)
+        gain *= self._dimmed
         scene: Linear = populated(self._light, room_random) * tint
         for damage in damages:
             gain *= damage.gain(scene)
@@ -66,4 +90,17 @@ class Camera:
         picture = levels(expose(scene, self._sensor, noise_random, gain))
         for damage in damages:
             picture = damage.signal(picture, moment)
+        if self._frame is not None:
+            picture = self._frame.put(picture)
         return burn_in(picture, self._overlay, at_wall_ns)
+
+
+def _dimming(light: Linear, sensor: Sensor, mean: float) -> float:
+    """Return the gain at which a scene's mean level is `mean`, or less if its own is."""
+    low, high = 0.0, 1.0
+    for _ in range(8):
+        gain = (low + high) / 2
+        random = np.random.default_rng(0)
+        darker = levels(expose(light, sensor, random, gain)).mean() < mean
+        low, high = (gain, high) if darker else (low, gain)
+    return high

@@ -21,6 +21,7 @@ from engine.judge.state import JudgeState
 from engine.kernels import figures
 from engine.kernels.warmup import warm_up
 from engine.media.keyframe_check import complete_keyframe
+from engine.model.active_area import ActiveArea
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason, Verdict
@@ -98,11 +99,19 @@ class Engine:
         self._decoder = Decoder()
         self._settings = JudgeSettings()
 
-    def measure(self, codec: Codec, payload: bytes, at_wall_ns: int, stream_time_ns: int | None) -> Measurement | str:
-        """Return the measurement of a keyframe, or the reason why there is none."""
+    def measure(
+        self,
+        codec: Codec,
+        payload: bytes,
+        at_wall_ns: int,
+        stream_time_ns: int | None,
+        known_area: ActiveArea | None = None,
+    ) -> Measurement | str:
+        """Return the measurement of a keyframe, or the reason why there is none. `known_area`: the camera's active
+        area."""
         keyframe = Keyframe("camera", 1, codec, payload, at_wall_ns, stream_time_ns, FeedKind.GATEWAY)
         try:
-            return measure(self._decoder, keyframe)
+            return measure(self._decoder, keyframe, known_area)
         except DecodeError as error:
             return error.reason
 

@@ -34,7 +34,16 @@ class _Patrol:
     def __init__(self, plan: CameraPlan) -> None:
         self._plan = plan
         self._engine = Engine()
-        camera = Camera(plan.scene, plan.coding, plan.sensor, plan.seed, infrared=plan.infrared)
+        camera = Camera(
+            plan.scene,
+            plan.coding,
+            plan.sensor,
+            plan.seed,
+            infrared=plan.infrared,
+            frame=plan.frame,
+            dim_to=plan.dim_to,
+            compared=plan.compared,
+        )
         self._visitor = Visitor(camera, self._engine)
         self._rig = camera.rig
         self._usual_sharpness: float | None = None

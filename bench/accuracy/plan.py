@@ -18,6 +18,7 @@ from bench.accuracy.imaging.electronics import (
     Snow,
     Stripes,
 )
+from bench.accuracy.imaging.frames import FRAMES, Frame
 from bench.accuracy.imaging.light import SENSORS, Sensor
 from bench.accuracy.imaging.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
 from bench.accuracy.scenes import SMALL, Scene
@@ -56,6 +57,10 @@ _CODINGS: Final[dict[str, tuple[tuple[Codec, int], ...]]] = {
 }
 _CAMERAS_OF_VIEW: Final = {"1080p": 2, "720p": 1, "D1": 1, SMALL: 1}
 _INFRARED_EVERY: Final = 4
+_FRAMED_SCENES: Final = 12
+_FRAMED_DAYS: Final = 3
+_DIM: Final = 56.0
+"""Mean level of a dim kitchen, which is ok by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,9 @@ class CameraPlan:
     episodes: tuple[tuple[Damage, ...], ...]
     greasing: bool
     seed: int
+    frame: Frame | None = None
+    dim_to: float = 0.0
+    compared: bool = False
 
 
 def plan(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]:
@@ -161,3 +169,50 @@ def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
         yield (damage,)
     if not quick:
         yield (InfraredNight(1.0, seed),)
+
+
+def plan_framed(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]:
+    """Return cameras whose pictures have bars, masks, a banner or three others beside them, half of them in dim light,
+    and each of them once more without, to compare with."""
+    small = [scene for scene in scenes if scene.size in ("D1", "720p")]
+    chosen = small[:: max(1, len(small) // _FRAMED_SCENES)][: 1 if quick else _FRAMED_SCENES]
+    cameras: list[CameraPlan] = []
+    for number, scene in enumerate(chosen):
+        for turn, kind in enumerate(("", "pillarbox") if quick else ("", *FRAMES)):
+            codec, kbps = _CODINGS[scene.size][number % len(_CODINGS[scene.size])]
+            cameras.append(
+                CameraPlan(
+                    index=1000 + len(cameras),
+                    scene=scene,
+                    coding=Coding(codec, kbps, SHARES[number % len(SHARES)]),
+                    sensor=SENSORS[number % len(SENSORS)],
+                    infrared=False,
+                    learn_visits=8 if quick else 12,
+                    good_days=1 if quick else _FRAMED_DAYS,
+                    episodes=tuple(_framed_episodes(number, quick=quick)),
+                    greasing=False,
+                    seed=seed,
+                    frame=Frame(kind, seed + number + turn) if kind else None,
+                    dim_to=_DIM if number % 2 == 0 else 0.0,
+                    compared=True,
+                )
+            )
+    return sorted(cameras, key=lambda camera: -camera.scene.light.size)
+
+
+def _framed_episodes(number: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
+    """Return the faults that framed cameras have: strong ones of every sort, which are found without a frame."""
+    seed, materials = 5000 + number, list(MATERIALS)
+    yield (Defocus(6.0, seed),)
+    yield (Cover(0.35, seed, materials[number % len(materials)]),)
+    if quick:
+        return
+    yield (Defocus(9.0, seed),)
+    yield (Motion(18.0, seed),)
+    yield (Cover(0.5, seed + 1, materials[(number + 1) % len(materials)]),)
+    yield (Cover(1.0, seed + 2, materials[(number + 2) % len(materials)]),)
+    yield (Underexposed(4.0, seed),)
+    yield (Overexposed(3.5, seed),)
+    yield (Turned(0.2, seed),)
+    yield (Frozen(1.0, seed),)
+    yield (Steam(0.7, seed),)

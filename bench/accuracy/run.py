@@ -11,8 +11,9 @@ from bench.accuracy.files import FileAnswer, answer_file
 from bench.accuracy.findings import Findings
 from bench.accuracy.labels import OK, Label
 from bench.accuracy.patrol import patrol
-from bench.accuracy.plan import CameraPlan, plan
+from bench.accuracy.plan import CameraPlan, plan, plan_framed
 from bench.accuracy.reporting import acceptance
+from bench.accuracy.reporting.frames import frames_table
 from bench.accuracy.reporting.kinds import films_table, good_table, greasing_table, kinds_table
 from bench.accuracy.reporting.sharpness import sharpness_tables
 from bench.accuracy.scenes import sources, views
@@ -36,15 +37,18 @@ def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: boo
     if not scenes:
         raise ValueError(f"{data}: no ok row of labels.csv is a sharp picture of at least 280 lines")
     cameras = plan(scenes, seed, quick=quick)
+    framed = plan_framed(scenes, seed, quick=quick)
     limit = KEYFRAMES_MAX_QUICK if quick else KEYFRAMES_MAX
     selected = [label for label in labels if not quick or label.truth != OK] or list(labels)
-    findings = _merged(list(_map_parallel(patrol, cameras, jobs)))
+    findings = _merged(list(_map_parallel(patrol, [*cameras, *framed], jobs)))
+    findings, compared = _split(findings)
     answers = list(_map_parallel(_AnswerFile(data, limit, not quick), selected, jobs))
     result = {
         "data": data.name,
         "seed": seed,
         "quick": quick,
         **_tables(findings, answers, seed),
+        "frames": frames_table(compared.episodes, compared.days),
         "cameras": len(cameras),
         "scenes": sorted({camera.scene.name for camera in cameras}),
         "seconds": round(time.monotonic() - began_s, 1),
@@ -63,6 +67,21 @@ def _merged(findings: Sequence[Findings]) -> Findings:
         greasings=[greasing for of_camera in findings for greasing in of_camera.greasings],
         examples=[example for of_camera in findings for example in of_camera.examples],
     )
+
+
+def _split(findings: Findings) -> tuple[Findings, Findings]:
+    """Return the findings of the plan, and those of the cameras that are there to compare frames by."""
+
+    def part(compared: bool) -> Findings:
+        return Findings(
+            shots=[shot for shot in findings.shots if shot.rig.compared == compared],
+            episodes=[episode for episode in findings.episodes if episode.rig.compared == compared],
+            days=[day for day in findings.days if day.rig.compared == compared],
+            greasings=[] if compared else findings.greasings,
+            examples=[] if compared else findings.examples,
+        )
+
+    return part(compared=False), part(compared=True)
 
 
 def _tables(findings: Findings, answers: Sequence[FileAnswer], seed: int) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class Visitor:
         stale = any(isinstance(damage, Frozen) and damage.stale for damage in damages)
         clock_ns = BEGIN_WALL_NS if stale else self.now_ns
         payload = self.camera.visit(self._number, clock_ns, damages)
-        return payload, self.engine.measure(self.camera.coding.codec, payload, self.now_ns, clock_ns - BEGIN_WALL_NS)
+        codec, area = self.camera.coding.codec, self.judge_state.area
+        return payload, self.engine.measure(codec, payload, self.now_ns, clock_ns - BEGIN_WALL_NS, area)
 
     def skip_to_morning(self, visits: int) -> None:
         """Move the time to the next morning, after `visits` visits on this day."""

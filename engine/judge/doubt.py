@@ -2,7 +2,7 @@
 
 from engine.config.judge import JudgeSettings
 from engine.judge.baseline import TILES
-from engine.judge.picture_rules import brightness_problem
+from engine.judge.picture_rules import active_lines, brightness_problem
 from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason
 
@@ -24,8 +24,9 @@ def doubt_text(reason: UnknownReason | None, measurement: Measurement, settings:
 
 
 def _doubtful(measurement: Measurement, settings: JudgeSettings) -> str:
-    if measurement.height < settings.lines_min:
-        return f"the picture has {measurement.height} lines: judged from {settings.lines_min} on"
+    lines = active_lines(measurement)
+    if lines < settings.lines_min:
+        return f"the picture has {lines} lines: judged from {settings.lines_min} on"
     said = []
     sharpness = measurement.scores.sharpness
     if sharpness is not None and sharpness < settings.sharpness_sure_min:

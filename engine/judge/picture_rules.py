@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.judge import JudgeSettings
+from engine.model.active_area import UNITS
 from engine.model.measurement import Measurement
 from engine.model.verdict import Cause, FaultKind, UnknownReason
 
@@ -78,6 +79,12 @@ def light_cause(measurement: Measurement, kinds: set[FaultKind], settings: Judge
     return None
 
 
+def active_lines(measurement: Measurement) -> int:
+    """Return the lines of the active part of a picture."""
+    area = measurement.area
+    return measurement.height * (area.bottom - area.top) // UNITS
+
+
 def assess_picture(measurement: Measurement, settings: JudgeSettings) -> PictureAssessment:
     """Compare the figures of an undamaged picture with the thresholds."""
     figures = measurement.figures
@@ -87,7 +94,7 @@ def assess_picture(measurement: Measurement, settings: JudgeSettings) -> Picture
         lost = {FaultKind.SIGNAL_LOSS, FaultKind.TOO_DARK} if dark else {FaultKind.SIGNAL_LOSS}
         excess = relative_excess(figures["flat_share"], settings.flat_share_min, 1.0)
         return PictureAssessment(ordered(lost), confidence=0.5 + 0.5 * excess)
-    if measurement.height < settings.lines_min:
+    if active_lines(measurement) < settings.lines_min:
         return PictureAssessment(unknown=UnknownReason.DOUBTFUL)
     if mean < settings.light_min:
         # Without light nothing else can be found: a covered lens at night is a dark picture.

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.config.judge import JudgeSettings
-from engine.judge import freeze
+from engine.judge import active_area, freeze
 from engine.judge.baseline import CELLS, COLUMNS, ROWS, Baseline, BaselineFigures, Grid
 from engine.judge.baseline_rules import assess_against_baseline
 from engine.judge.baseline_update import update_baseline
@@ -17,12 +17,13 @@ from engine.judge.features import extract_features
 from engine.judge.picture_rules import PictureAssessment, assess_picture, ordered
 from engine.judge.second_visit import why_seen_twice
 from engine.judge.state import JudgeState, Outcome
+from engine.model.active_area import WHOLE
 from engine.model.faults import severity
 from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
 from engine.model.visit import NOT_JUDGED, VisitFailure
 
-RULES_VERSION = "6"
+RULES_VERSION = "7"
 """Changed whenever the same figures, thresholds and judge state could give another verdict."""
 
 INFRARED_CHROMA_MAX = 1.5
@@ -144,6 +145,10 @@ def _assess_and_learn(
     tiles = measurement.tiles
     if tiles is None or not _is_readable(measurement.signature):
         return assess_picture(measurement, settings), judge_state
+    judge_state = active_area.before_visit(judge_state, measurement)
+    if measurement.area != (judge_state.area or WHOLE):
+        assessment = assess_picture(measurement, settings)  # it was measured in an area that is not the camera's
+        return assessment, active_area.after_visit(judge_state, measurement, faultless=not assessment.kinds)
     infrared = measurement.figures.get("chroma_std", 0.0) < INFRARED_CHROMA_MAX
     baseline = judge_state.baseline(infrared=infrared)
     features = extract_features(measurement.signature, tiles, judge_state.tile_means, settings.frozen_tolerance)
@@ -178,7 +183,7 @@ def _assess_and_learn(
     )
     assessment.figures["baseline_visits"] = float(baseline.visits)
     assessment.figures["same_visits"] = float(judge_state.same_visits)
-    return assessment, judge_state
+    return assessment, active_area.after_visit(judge_state, measurement, faultless=not assessment.kinds)
 
 
 def _assess(

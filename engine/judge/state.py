@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
+from engine.model.active_area import ActiveArea, is_valid
 from engine.model.verdict import Cause, FaultKind, State
 
-VERSION = 3
+VERSION = 4
 OUTCOMES_MAX = 20
 """Outcomes that are kept, at most; the bound of JudgeSettings.confirm_m."""
 TILE_MEANS_BYTES = 2 * TILES
@@ -19,12 +20,15 @@ STATE_BYTES_MAX = 4096
 _STATES = tuple(State)
 _KINDS = tuple(FaultKind)
 _CAUSES = tuple(Cause)
-_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHI")
+_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHIHHHHB")
 # version, announced + 1, announced cause + 1, announced kinds, since, outcomes, same visits, still visits, compared at,
 # stream time, clock still visits, soft visits, soft since, sizes of tile means, hidden tiles and both baselines,
-# headers
-_HEADERS_BYTES = 4
-"""The last field, which version 2 does not have."""
+# headers, active area, visits that saw another one
+_LATER_BYTES = {2: 13, 3: 9}
+"""Bytes of the last fields, which these versions do not have."""
+_AREA = struct.Struct("<HHHH")
+_AREA_BEGINS = _HEADER.size - _AREA.size - 1
+_NO_AREA = 0, 0, 0, 0
 _OUTCOME = struct.Struct("<BBI")
 OUTCOME_BYTES = _OUTCOME.size
 _HEADER_V1 = struct.Struct("<BBHQBHQHHH")
@@ -73,7 +77,9 @@ class JudgeState(NamedTuple):
     `stream_time_ns`, which had not advanced for `clock_still_visits`. `hidden`: one bit per tile, row-major, set if the
     tile was hidden in the last picture; empty if none was. `soft_visits`: number of latest visits in a row that were
     softer than the season, all later than `soft_since_wall_ns`. `day_baseline`, `infrared_baseline`: layout in
-    engine/judge/baseline.py. `headers`: Measurement.headers of the last good picture; 0 if there was none.
+    engine/judge/baseline.py. `headers`: Measurement.headers of the last good picture; 0 if there was none. `area`: the
+    active area of its pictures, which the baselines are of, None if none could be told yet; `area_visits`: number of
+    latest visits in a row that saw another one.
     """
 
     announced: State | None = None
@@ -93,6 +99,8 @@ class JudgeState(NamedTuple):
     day_baseline: bytes = b""
     infrared_baseline: bytes = b""
     headers: int = 0
+    area: ActiveArea | None = None
+    area_visits: int = 0
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -115,6 +123,8 @@ class JudgeState(NamedTuple):
             compared_wall_ns=0,
             soft_visits=0,
             soft_since_wall_ns=0,
+            area=None,
+            area_visits=0,
         )
 
     def without_last_outcome(self) -> "JudgeState":
@@ -144,6 +154,8 @@ class JudgeState(NamedTuple):
             len(self.day_baseline),
             len(self.infrared_baseline),
             self.headers,
+            *(_NO_AREA if self.area is None else self.area),
+            self.area_visits,
         )
         parts = (self.packed_outcomes, self.tile_means, self.hidden, self.day_baseline, self.infrared_baseline)
         return b"".join((header, *parts))
@@ -154,19 +166,19 @@ class JudgeState(NamedTuple):
         blob.
 
         The state can always be learned anew, so a row that cannot be read costs a few visits, but not the hub. Of
-        version 1 the announced state and the outcomes are kept; its baseline held less and is learned anew. Of version
-        2 everything is kept; it knew no headers.
+        version 1 the announced state and the outcomes are kept; its baseline held less and is learned anew. Of versions
+        2 and 3 everything is kept; they knew no active area, and 2 no headers.
         """
         if blob and blob[0] == 1:
             return _from_version_1(blob)
-        if blob and blob[0] == 2:
-            blob = _with_headers(blob)
+        if blob and blob[0] in _LATER_BYTES:
+            blob = _with_later_fields(blob)
         if len(blob) < _HEADER.size or blob[0] != VERSION:
             return JudgeState()
         (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *rest) = (
             _HEADER.unpack_from(blob)
         )
-        means, hidden, day, infrared, headers = rest
+        means, hidden, day, infrared, headers, *area, area_visits = rest
         after = _HEADER.size + count * OUTCOME_BYTES
         if len(blob) != after + means + hidden + day + infrared or count > OUTCOMES_MAX:
             return JudgeState()
@@ -195,7 +207,21 @@ class JudgeState(NamedTuple):
             day_baseline=blob[ends[1] : ends[2]],
             infrared_baseline=blob[ends[2] :],
             headers=headers,
+            area=_area(*area),
+            area_visits=area_visits,
         )
+
+
+def known_area(blob: bytes) -> ActiveArea | None:
+    """Return `area` of the state in these bytes, without reading the rest; None if it has none."""
+    if len(blob) < _HEADER.size or blob[0] != VERSION:
+        return None
+    return _area(*_AREA.unpack_from(blob, _AREA_BEGINS))
+
+
+def _area(left: int, top: int, right: int, bottom: int) -> ActiveArea | None:
+    area = ActiveArea(left, top, right, bottom)
+    return area if is_valid(area) else None
 
 
 def _from_version_1(blob: bytes) -> JudgeState:
@@ -217,10 +243,11 @@ def _from_version_1(blob: bytes) -> JudgeState:
     )
 
 
-def _with_headers(blob: bytes) -> bytes:
-    """Return bytes of version 2 as VERSION has them, without known headers."""
-    end = _HEADER.size - _HEADERS_BYTES
-    return bytes([VERSION]) + blob[1:end] + bytes(_HEADERS_BYTES) + blob[end:] if len(blob) >= end else b""
+def _with_later_fields(blob: bytes) -> bytes:
+    """Return bytes of an earlier version as VERSION has them; fields that it does not have are zero."""
+    missing = _LATER_BYTES[blob[0]]
+    end = _HEADER.size - missing
+    return bytes([VERSION]) + blob[1:end] + bytes(missing) + blob[end:] if len(blob) >= end else b""
 
 
 def _number(member: _Member | None, members: tuple[_Member, ...]) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.kernels import chroma, edges, luma, pattern, plane, row_sampling, summary
+from engine.kernels import chroma, edges, luma, masks, pattern, plane, row_sampling, summary
 from engine.kernels.exposure import exposure
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.occlusion import occlusion
@@ -37,14 +37,14 @@ NAMES = (
     *(f"luma_p{share}" for share in PERCENTILES),
     "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
     "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern", "edge_tiles",
-    "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std",
+    "masked_share", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std",
 )  # fmt: skip
 """The figures in the order in which the compiled call returns them; those of _OPTIONAL are left out if they are nan."""
 _LIMITED_BLACK, _LIMITED_SPAN, _LIMITED_COLOUR_SPAN = 16.0, 219.0, 224.0
 _STEP_NOISE = 0.5
 """What noise adds to the steepest step of an edge, in standard deviations, as the largest of three neighbours is taken.
 """
-_OPTIONAL = ("acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std")
+_OPTIONAL = ("masked_share", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std")
 LUMA, STRUCTURE, ACUTANCE, U, V = 0, 1, 2, 4, 5
 """Rows of `Figures.grids`; the acutance has two rows: edges crossed by x, then those crossed by y."""
 _GRIDS = 6
@@ -52,11 +52,11 @@ _DETAIL = 6 + len(PERCENTILES)
 _COLOUR = len(NAMES) - 3
 _SCORES = len(NAMES)
 """Index after the figures: sharpness, exposure and occlusion follow them."""
-_MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE = (
+_MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE, _MASKED = (
     NAMES.index(name)
     for name in (
         "luma_mean", "clipped_dark_share", "clipped_bright_share", "luma_p5", "luma_p95", "tile_luma_std",
-        "structureless_share", "acutance",
+        "structureless_share", "acutance", "masked_share",
     )
 )  # fmt: skip
 
@@ -67,12 +67,14 @@ class Figures(NamedTuple):
     `named`: by the names of the registry. `grids`: float32 (6, TILE_ROWS, TILE_COLUMNS), row-major from the top left:
     mean level, noise-corrected gradient energy, acutance of the edges crossed by x and by y (nan where too few), mean U
     and V around neutral. `cells`: uint16, CELL_ROWS x CELL_COLUMNS row by row, mean levels in 1/UNITS_PER_LEVEL.
+    `masked`: bool, shape (TILE_ROWS, TILE_COLUMNS): tiles that a privacy mask covers; None if there are none.
     """
 
     named: dict[str, float]
     scores: Scores
     grids: npt.NDArray[np.float32]
     cells: npt.NDArray[np.uint16]
+    masked: npt.NDArray[np.bool_] | None
 
 
 def _signature(sample: Any) -> Any:
@@ -80,7 +82,7 @@ def _signature(sample: Any) -> Any:
     return types.void(
         samples, *[types.int64] * 7, types.boolean, *[types.int64] * 3, samples, samples, *[types.int64] * 4,
         types.float64, types.Array(types.float64, 1, "C"), types.Array(types.float32, 3, "C"),
-        types.Array(types.uint16, 1, "C"),
+        types.Array(types.uint16, 1, "C"), types.Array(types.boolean, 1, "C"),
     )  # fmt: skip
 
 
@@ -109,13 +111,29 @@ def _measure_chroma(
     return (mean / unit - 128.0) * gain, (squares / count - mean * mean) / unit**2 * gain**2
 
 
+@numba.njit(nogil=True, cache=CACHED)
+def _find_masks(shrunk: Any, lines: int, step: int, flat: Any, bins: Any, masked: Any, beside: Any) -> float:
+    """Mark the tiles that masks cover in `masked`, and those whose edges may be a mask's in `beside`; take the samples
+    in masks out of the histogram. Returns the share of the picture that is masked, nan if nothing is."""
+    samples, in_masks = np.zeros(TILES, np.int64), np.zeros(TILES, np.int64)
+    mask_bins = np.zeros(luma.BINS, np.int64)
+    share: float = masks.accumulate(shrunk, lines, step, flat, samples, in_masks, mask_bins)
+    if share <= 0.0 or not masks.unmeasured(samples, in_masks, masked, beside):
+        return np.nan
+    for index in range(luma.BINS):
+        bins[index] -= mask_bins[index]
+    return share
+
+
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
 def _measure(
     samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, depth: int,
     full_range: bool, lines: int, step: int, columns: int, u: Any, v: Any, colour_stride: int, colour_step: int,
     colour_rows: int, colour_columns: int, noise_correction: float, values: Any, tile_grids: Any, cells_out: Any,
+    masked: Any,
 ) -> None:  # fmt: skip
-    """Run all passes; write the figures and scores to `values`, the tiles to `tile_grids`, the cells to `cells_out`."""
+    """Run all passes; write the figures and scores to `values`, the tiles to `tile_grids`, the cells to `cells_out`,
+    and which tiles are masked to `masked`."""
     black, gain, colour_gain = 0.0, 1.0, 1.0
     if not full_range:
         black, gain, colour_gain = _LIMITED_BLACK, 255.0 / _LIMITED_SPAN, 255.0 / _LIMITED_COLOUR_SPAN
@@ -131,32 +149,38 @@ def _measure(
     column_profile = np.zeros((luma.BANDS, columns), np.int32)
     magnitude = luma.accumulate(shrunk, lines, step, sums, cell_sums, bins, row_profile, column_profile)
     scale = gain / plane.UNITS_PER_LEVEL
-    summary.level_statistics(bins, gain, black, values)
     levels = np.empty(TILES)
-    spread = summary.cell_levels(
-        cell_sums, lines, step, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels
-    )
+    summary.cell_levels(cell_sums, lines, step, columns, scale, black * gain, UNITS_PER_LEVEL, cells_out, levels)
     noise, raw, grain = np.empty(TILES), np.empty(TILES), np.empty(TILES)
-    floor = summary.tile_noise(sums, scale, noise)
-    summary.tile_gradient(sums, noise, floor, scale, raw, grain)
+    summary.tile_slopes(sums, scale, raw, noise)
+    flat, beside = np.empty(TILES, np.bool_), np.zeros(TILES, np.bool_)
+    flat_share = summary.mark_flat(raw, levels, flat)
+    masked[:] = False
+    values[_MASKED] = _find_masks(shrunk, lines, step, flat, bins, masked, beside) if flat_share > 0.0 else np.nan
+    summary.level_statistics(bins, gain, black, values)
+    floor = summary.noise_floor(noise, masked)
+    summary.tile_grain(noise, floor, grain)
     gradient = np.empty(TILES)
     for tile in range(TILES):
         gradient[tile] = max(0.0, raw[tile] - noise_correction * grain[tile])
         grids[LUMA, tile] = levels[tile]
         grids[STRUCTURE, tile] = gradient[tile]
-    summary.detail_energies(sums, magnitude, scale, values[_DETAIL:])
+    summary.detail_energies(sums, magnitude, scale, masked, values[_DETAIL:])
     values[_DETAIL + 5] = floor
-    values[_DETAIL + 6] = spread
-    values[_DETAIL + 7] = summary.flat_share(raw, levels)
-    values[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, summary.STRUCTURE_MIN)
+    values[_DETAIL + 6] = summary.level_spread(levels, masked)
+    values[_DETAIL + 7] = flat_share
+    values[_DETAIL + 8] = summary.structureless_share(levels, gradient, grain, summary.STRUCTURE_MIN, masked)
     values[_DETAIL + 9] = pattern.shared_deviation(row_profile, _segments(height), columns) * scale
     values[_DETAIL + 10] = pattern.shared_deviation(column_profile, _segments(columns), height) * scale
     edge_sums = np.zeros((3, 2, TILE_ROWS, TILE_COLUMNS), np.int64)
     height_min = max(EDGE_LEVELS_MIN, EDGE_NOISE_MIN * floor * noise_correction) / scale
     edges.accumulate(shrunk, lines, step, height_min, edge_sums, np.empty(2))
+    for tile in range(TILES):
+        if beside[tile]:
+            edge_sums[:, :, tile // TILE_COLUMNS, tile % TILE_COLUMNS] = 0
     step_noise = _STEP_NOISE * floor * noise_correction
     ratios = grids[ACUTANCE:U].reshape(-1)
-    values[_DETAIL + 11], values[_DETAIL + 12] = summary.acutance(edge_sums, scale, step_noise, ratios)
+    values[_DETAIL + 11], values[_ACUTANCE] = summary.acutance(edge_sums, scale, step_noise, ratios)
     values[_COLOUR:_SCORES] = np.nan
     if colour_rows:
         mean_u, variance_u = _measure_chroma(
@@ -173,9 +197,9 @@ def _measure(
 
 
 @lru_cache(maxsize=64)
-def _geometry(rows: int, width: int, height: int) -> tuple[int, ...]:
+def _geometry(rows: int, width: int, height: int, view_lines: int) -> tuple[int, ...]:
     """Return factors, lines, step and columns of the analysis plane. Cached: cameras have a few sizes."""
-    across, down = plane.factors(rows, width, height)
+    across, down = plane.factors(rows, width, height, view_lines)
     lines, columns = down.length(rows), across.length(width)
     return across.over, across.under, down.over, down.under, lines, row_sampling.step_of(lines, columns), columns
 
@@ -185,16 +209,18 @@ def figures(picture: Picture) -> Figures:
     allowed."""
     samples = picture.luma
     rows, width = samples.shape
-    over_x, under_x, over_y, under_y, lines, step, columns = _geometry(rows, width, picture.height)
+    over_x, under_x, over_y, under_y, lines, step, columns = _geometry(rows, width, picture.height, picture.view_lines)
     stride = samples.strides[0] // samples.itemsize
     flat = plane.flattened(samples, (rows - 1) * stride + width)
     u, v, colour_stride, colour_step, colour_rows, colour_columns = _colour_planes(picture, flat)
     results = np.empty(_SCORES + 3)
     grids = np.zeros((_GRIDS, TILE_ROWS, TILE_COLUMNS), np.float32)
     cells = np.empty(CELL_ROWS * CELL_COLUMNS, np.uint16)
+    masked = np.empty(TILES, np.bool_)
     _measure(
         flat, stride, width, over_x, under_x, over_y, under_y, picture.bit_depth, picture.full_range, lines, step,
         columns, u, v, colour_stride, colour_step, colour_rows, colour_columns, NOISE_CORRECTION, results, grids, cells,
+        masked,
     )  # fmt: skip
     values = results.tolist()
     named = dict(zip(NAMES, values, strict=False))
@@ -203,7 +229,8 @@ def figures(picture: Picture) -> Figures:
             del named[name]
     sharpness_score, *others = values[_SCORES:]
     scores = Scores(None if sharpness_score != sharpness_score else sharpness_score, *others)
-    return Figures(named, scores, grids, cells)
+    has_masks = "masked_share" in named
+    return Figures(named, scores, grids, cells, masked.reshape(TILE_ROWS, TILE_COLUMNS) if has_masks else None)
 
 
 def _colour_planes(picture: Picture, placeholder: LumaPlane) -> tuple[LumaPlane, LumaPlane, int, int, int, int]:

@@ -128,16 +128,17 @@ def shrink(
         _shrink_row(line, over_x, under_x, scale, out[row])
 
 
-def factors(rows: int, columns: int, height: int) -> tuple[Factor, Factor]:
+def factors(rows: int, columns: int, height: int, view_lines: int = 0) -> tuple[Factor, Factor]:
     """Return the horizontal and vertical factor for luma of `rows` x `columns` in a picture of `height` lines.
 
-    They differ for a field, which has half the lines at full width.
+    They differ for a field, which has half the lines at full width. `view_lines`: see Picture.
     """
-    across = factor(height)
+    view_lines = view_lines or height
+    across = factor(view_lines)
     if across.length(columns) < COLUMNS_MIN:
         # A tall strip would be left without a column for each tile; it keeps more of its width instead.
         across = Factor(max(1, columns // COLUMNS_MIN), 1)
-    return across, factor(rows)
+    return across, factor(view_lines * rows // height)
 
 
 def analysis_plane(picture: Picture) -> AnalysisPlane:
@@ -145,7 +146,7 @@ def analysis_plane(picture: Picture) -> AnalysisPlane:
     allowed."""
     luma = picture.luma
     rows, width = luma.shape
-    across, down = factors(rows, width, picture.height)
+    across, down = factors(rows, width, picture.height, picture.view_lines)
     stride = luma.strides[0] // luma.itemsize
     lines, columns = down.length(rows), across.length(width)
     step = row_sampling.step_of(lines, columns)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import row_sampling
+from engine.kernels import bars, masks, row_sampling
 from engine.kernels.chroma import ROWS_PER_TILE, ChromaSums
 from engine.kernels.edges import INNER_TILE_ROWS, STRIP_SAMPLING, STRONG_FACTOR, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_borders
@@ -31,7 +31,7 @@ Samples = npt.NDArray[np.int64]
 def analysis_plane(picture: Picture) -> AnalysisPlane:
     """Twin of engine.kernels.plane.analysis_plane, bit for bit: area average, rounded half up in 32 bits."""
     rows, columns = picture.luma.shape
-    across, down = factors(rows, columns, picture.height)
+    across, down = factors(rows, columns, picture.height, picture.view_lines)
     whole = _scale(picture.luma, across, down, picture.bit_depth).astype(np.uint16)
     return AnalysisPlane(
         whole[row_sampling.kept_lines(whole.shape[0], row_sampling.step_of(*whole.shape))], whole.shape[0]
@@ -173,6 +173,89 @@ def measure_chroma(plane: LumaPlane) -> ChromaSums:
     return ChromaSums(samples, totals, int(samples.sum()), squares)
 
 
+def find_bars(picture: Picture) -> Samples:
+    """Twin of engine.kernels.bars.measure."""
+    luma = picture.luma.astype(np.int64)
+    unit, white = 1 << (picture.bit_depth - 8), bars.white_sample(picture)
+    top, bottom = (_bar(side, unit, white) for side in (luma, luma[::-1]))
+    middle = luma[max(0, top) : luma.shape[0] - max(0, bottom)]
+    left, right = (_bar(side, unit, white) for side in (middle.T, middle.T[::-1]))
+    return np.array([top, bottom, left, right])
+
+
+def _bar(side: Samples, unit: int, white: int) -> int:
+    lines, length = side.shape
+    few, many = (np.arange(count) * length // count for count in (bars.FEW_SAMPLES, bars.SAMPLES))
+    levels = [int(np.sort(side[0, read])[read.size // 2]) for read in (few, many)]
+    for level, read in zip(levels, (few, many), strict=True):
+        if (abs(side[0, read] - level) <= bars.BAR_LEVELS * unit).mean() < bars.BAR_SHARE:
+            return 0
+    limit = int(bars.SIDE_SHARE_MAX * lines)
+    away = abs(side[: limit + 1, many] - levels[1])
+    like = (away <= bars.BAR_LEVELS * unit).mean(axis=1) >= bars.BAR_SHARE
+    like |= (away <= bars.RINGING_LEVELS * unit).mean(axis=1) >= bars.RINGING_SHARE
+    depth = 1
+    for at in np.flatnonzero(like):
+        if at - depth <= lines // bars.TEXT_DIVISOR:
+            depth = int(at) + 1
+    behind = depth + bars.edge_lines(lines)
+    if levels[1] >= white or depth > limit or behind >= lines:
+        return bars.UNDETERMINED
+    if (abs(side[behind, many] - levels[1]) <= bars.EDGE_LEVELS * unit).mean() > bars.EDGE_SHARE_MAX:
+        return bars.UNDETERMINED
+    return depth if depth * bars.SIDE_DIVISOR >= lines else 0
+
+
+def find_masks(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> dict[str, Samples]:
+    """Twin of engine.kernels.masks.measure. `flat`: shape (TILE_ROWS, TILE_COLUMNS)."""
+    borders, columns = _kept_borders(plane, TILE_ROWS), tile_borders(plane.samples.shape[1], TILE_COLUMNS)
+    near = flat.copy()
+    near[1:] |= flat[:-1]
+    near[:-1] |= flat[1:]
+    lines, width = _lines(plane), plane.samples.shape[1]
+    masked, every = np.zeros(plane.samples.shape, np.int64), np.zeros(plane.samples.shape, np.int64)
+    above: list[tuple[int, int, int]] = []
+    for y in np.flatnonzero(lines % plane.step == 0):
+        row = plane.samples[y].astype(np.int64)
+        runs = _runs(row, max(masks.EDGE_SAMPLES, width // masks.RUN_DIVISOR))
+        tiles = near[int(np.searchsorted(borders, y, "right")) - 1]
+        for begin, end, level in runs:
+            touched = [at for at in range(TILE_COLUMNS) if columns[at] >= begin and columns[at + 1] <= end]
+            follows = any(_is_below((begin, end, level), other) for other in above)
+            masked[y, begin:end] = follows and bool(tiles[touched].any())
+        every[y] = 1
+        above = runs
+    samples, counts = (_blocks(field, plane, TILE_ROWS, TILE_COLUMNS).ravel() for field in (every, masked))
+    if counts.sum() > masks.MASKED_MAX * samples.sum():
+        masked[:] = counts[:] = 0
+    second = masked[:, ::2].astype(bool)
+    bins = np.bincount(plane.samples[:, ::2][second], minlength=BINS).astype(np.int64)
+    return {"samples": samples, "masked": counts, "bins": bins}
+
+
+def _runs(row: Samples, length_min: int) -> list[tuple[int, int, int]]:
+    runs: list[tuple[int, int, int]] = []
+    begin, edge = 0, masks.EDGE_SAMPLES
+    while begin < row.size and len(runs) < masks.RUNS_MAX:
+        level = int(row[begin])
+        other = np.flatnonzero(abs(row[begin:] - level) > masks.RUN_UNITS)
+        end = begin + int(other[0]) if other.size else row.size
+        left, right = (
+            bool((abs(beside - level) >= masks.EDGE_UNITS).any())
+            for beside in (row[max(0, begin - edge) : begin], row[end : end + edge])
+        )
+        ends = (left and (right or end > row.size - edge)) or (right and begin < edge)
+        if end - begin >= length_min and ends:
+            runs.append((begin, end, level))
+        begin = end
+    return runs
+
+
+def _is_below(run: tuple[int, int, int], above: tuple[int, int, int]) -> bool:
+    limits = masks.EDGE_SAMPLES, masks.EDGE_SAMPLES, masks.RUN_UNITS
+    return all(abs(mine - theirs) <= limit for mine, theirs, limit in zip(run, above, limits, strict=True))
+
+
 SUMMARY = frozenset(
     {
         "luma_mean", "luma_std", "luma_min", "luma_max", "clipped_dark_share", "clipped_bright_share",
@@ -180,7 +263,7 @@ SUMMARY = frozenset(
         "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
         "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern",
         "edge_tiles", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std", "cells",
-        "luma", "structure", "u", "v", "acutances",
+        "luma", "structure", "u", "v", "acutances", "masked_share", "masked",
     }
 )  # fmt: skip
 """Names that `summary` returns; all of its values are rounded."""
@@ -192,17 +275,20 @@ def summary(picture: Picture) -> dict[str, Any]:
     sums = measure_luma(plane)
     gain, black = (1.0, 0.0) if picture.full_range else (255.0 / 219.0, 16.0)
     scale = gain / 4
-    count, sobel, laplacian, immerkaer = sums.tiles.astype(np.float64)
-    noise = immerkaer / count * scale * np.sqrt(np.pi / 2) / 6
-    floor = np.sort(noise.ravel())[int(0.25 * 143)]
-    raw = sobel / count * (scale / 8) ** 2
-    grain = 2 * 12 / 64 * np.minimum(np.minimum(noise, 6.0), 2.0 * floor) ** 2
-    gradient = np.maximum(raw - grain, 0.0)
     samples = _blocks(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
     cells = np.clip(sums.cells * (scale / samples) - black * gain, 0, 255)  # in this order: half a unit is rounded
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
+    count, sobel, laplacian, immerkaer = sums.tiles.astype(np.float64)
+    raw = sobel / count * (scale / 8) ** 2
+    flat = (raw < FLAT_MAX) & (luma < LIT_MAX)
+    masked, beside, mask_bins, masked_share = _mask_tiles(plane, flat)
+    seen = ~masked
+    noise = immerkaer / count * scale * np.sqrt(np.pi / 2) / 6
+    floor = np.sort(noise[seen])[int(0.25 * (seen.sum() - 1))]
+    grain = 2 * 12 / 64 * np.minimum(np.minimum(noise, 6.0), 2.0 * floor) ** 2
+    gradient = np.maximum(raw - grain, 0.0)
     edges = measure_edges(plane, max(12.0, 6.0 * floor) / scale)
-    enough = edges.counts >= EDGES_MIN
+    enough = (edges.counts >= EDGES_MIN) & ~beside
     steps = np.maximum(edges.steps * scale - 0.5 * floor * edges.counts, 0.0)
     ratios = np.where(enough, steps / np.where(enough, edges.heights * scale, 1.0), 0.0)
     inner = slice(*INNER_TILE_ROWS)
@@ -210,11 +296,13 @@ def summary(picture: Picture) -> dict[str, Any]:
     acutances = [
         float(values[int(ACUTANCE_QUANTILE * (values.size - 1))]) for values in by_direction if values.size >= TILES_MIN
     ]
+    count, sobel, laplacian, immerkaer = (sums[seen] for sums in (count, sobel, laplacian, immerkaer))
+    plain = gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain
     sigma = float(immerkaer.sum() / count.sum() * scale * np.sqrt(np.pi / 2) / 6)
     energy = float(laplacian.sum() / count.sum() * scale**2)
     slope, magnitude = sobel.sum() / count.sum() * scale**2, sums.magnitude / count.sum() * scale
     return {
-        **_light(sums.bins, gain, black),
+        **_light(sums.bins - mask_bins, gain, black),
         **_colour(picture),
         "laplacian_energy": energy,
         "laplacian_corrected": energy - 20 * sigma**2,
@@ -222,9 +310,11 @@ def summary(picture: Picture) -> dict[str, Any]:
         "spatial_information": float(np.sqrt(max(0.0, slope - magnitude**2))),
         "noise_sigma": sigma,
         "noise_floor": floor,
-        "tile_luma_std": luma.std(),
-        "flat_share": float(((raw < FLAT_MAX) & (luma < LIT_MAX)).mean()),
-        "structureless_share": float((gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain).mean()),
+        "tile_luma_std": luma[seen].std(),
+        "flat_share": float(flat.mean()),
+        "structureless_share": float(plain[seen].mean()),
+        "masked_share": masked_share,
+        "masked": masked,
         "row_pattern": pattern_strength(sums.rows, plane.samples.shape[1]) * scale,
         "column_pattern": pattern_strength(sums.columns, plane.samples.shape[0]) * scale,
         "edge_tiles": enough.reshape(2, -1).sum(axis=1).max(),
@@ -234,6 +324,19 @@ def summary(picture: Picture) -> dict[str, Any]:
         "acutances": ratios,
         "acutance": min(acutances, default=0.0),
     }
+
+
+def _mask_tiles(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> tuple[Any, Any, Samples, float]:
+    """Return the masked tiles, those whose edges may be a mask's, the histogram of masks, and their share."""
+    found = find_masks(plane, flat)
+    counts = found["masked"].reshape(TILE_ROWS, TILE_COLUMNS)
+    samples = found["samples"].reshape(TILE_ROWS, TILE_COLUMNS)
+    masked = (counts >= masks.MASKED_MIN * samples) & (counts > 0)
+    if not masked.any():
+        return masked, masked, np.zeros(BINS, np.int64), 0.0
+    wide = np.pad(masked, 1)
+    near = wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
+    return masked, (counts > 0) | near, found["bins"], counts.sum() / samples.sum()
 
 
 def _light(bins: npt.NDArray[np.int64], gain: float, black: float) -> dict[str, float]:

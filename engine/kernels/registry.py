@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels import chroma, edges, luma, pattern, plane, reference
+from engine.kernels import bars, chroma, edges, luma, masks, pattern, plane, reference
 from engine.kernels.figures import PERCENTILES, figures
-from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS
+from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.model.picture import Picture
 
@@ -64,11 +64,26 @@ def _chroma(measure: Callable[[Any], chroma.ChromaSums]) -> Pass:
     return run
 
 
+def _some_flat(picture: Picture) -> Any:
+    """Return tiles to be taken for flat: every second row of them, so that both sorts occur."""
+    return np.arange(TILE_ROWS)[:, None] % 4 + np.zeros(TILE_COLUMNS) < 1 + picture.width % 2
+
+
 def _summary(picture: Picture) -> Mapping[str, Any]:
     measured = figures(picture)
     luma, structure, *acutances, u, v = measured.grids
+    masked = np.zeros(luma.shape, np.bool_) if measured.masked is None else measured.masked
     grids = {"luma": luma, "structure": structure, "acutances": np.nan_to_num(acutances), "u": u, "v": v}
-    return {"acutance": 0.0, "cells": measured.cells.reshape(CELL_ROWS, CELL_COLUMNS)} | grids | measured.named
+    return (
+        {
+            "acutance": 0.0,
+            "masked_share": 0.0,
+            "masked": masked,
+            "cells": measured.cells.reshape(CELL_ROWS, CELL_COLUMNS),
+        }
+        | grids
+        | measured.named
+    )
 
 
 def _fields(sums: Any) -> dict[str, Any]:
@@ -76,6 +91,12 @@ def _fields(sums: Any) -> dict[str, Any]:
 
 
 KERNELS: tuple[Kernel, ...] = (
+    Kernel(
+        "bars",
+        "Lines of the bars at the four sides of the picture.",
+        lambda picture: {"bars": bars.measure(picture)},
+        lambda picture: {"bars": reference.find_bars(picture)},
+    ),
     Kernel(
         "plane",
         "The analysis plane: luma at about 540 lines.",
@@ -88,6 +109,12 @@ KERNELS: tuple[Kernel, ...] = (
         _luma(luma.measure),
         _luma(reference.measure_luma),
         frozenset({"magnitude"}),
+    ),
+    Kernel(
+        "masks",
+        "Samples of privacy masks by tile, and their histogram.",
+        lambda picture: masks.measure(plane.analysis_plane(picture), _some_flat(picture)),
+        lambda picture: reference.find_masks(plane.analysis_plane(picture), _some_flat(picture)),
     ),
     Kernel(
         "edges",
@@ -134,6 +161,25 @@ class FigureKind:
 _SQUARES = 255.0**2
 
 FIGURES: tuple[FigureKind, ...] = (
+    FigureKind(
+        "active_share",
+        "1",
+        0,
+        1,
+        "Share of the picture within its bars and outside its masks: the part that is measured and judged. Absent if "
+        "that is all of it.",
+        optional=True,
+    ),
+    FigureKind("masked_share", "1", 0, 1, "Share of the active area that privacy masks cover.", optional=True),
+    *(
+        FigureKind(f"active_{side}", "1", 0, 1, f"Where the active part {verb}, as a share of the {of}.", optional=True)
+        for side, verb, of in (
+            ("left", "begins", "width"),
+            ("top", "begins", "height"),
+            ("right", "ends", "width"),
+            ("bottom", "ends", "height"),
+        )
+    ),
     FigureKind("luma_mean", "levels", 0, 255, "Mean grey level of the picture."),
     FigureKind("luma_std", "levels", 0, 128, "Standard deviation of the grey level."),
     FigureKind("luma_min", "levels", 0, 255, "Lowest level in the histogram, at the analysis scale."),

@@ -1,24 +1,44 @@
-"""Scores one picture for a worker: figures, scores, tile map and signature. Pure but for the compiler."""
+"""Scores the active part of one picture for a worker: figures, scores, tile map and signature. Pure but for the
+compiler."""
 
 from typing import NamedTuple
 
+from engine.kernels.bars import seen_area
 from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
 from engine.kernels.signature import pack
+from engine.model.active_area import WHOLE, ActiveArea, figures_of
 from engine.model.measurement import Scores
-from engine.model.picture import Picture, TileMap
+from engine.model.picture import PICTURE_SIDE_PX_MIN, Picture, TileMap
+
+PLANE_SIDE_MIN = PICTURE_SIDE_PX_MIN // 2
+"""Samples and lines of a plane that is measured, at least: a field has half the lines."""
 
 
 class Scored(NamedTuple):
-    """`figures`: by the names in engine/kernels/registry.py. `signature`: see engine/kernels/signature.py."""
+    """`figures`: by the names in engine/kernels/registry.py. `signature`: see engine/kernels/signature.py. `area`: the
+    part of the picture that was measured, `seen_area`: what its own bars leave, None if that cannot be told."""
 
     figures: dict[str, float]
     scores: Scores
     tiles: TileMap
     signature: bytes
+    area: ActiveArea
+    seen_area: ActiveArea | None
 
 
-def score(picture: Picture) -> Scored:
-    """Return everything that the kernels measure on one picture of 64 to 8192 pixels a side."""
-    named, scores, grids, cells = figures(picture)
-    tiles = TileMap(luma=grids[LUMA], structure=grids[STRUCTURE], acutance=grids[ACUTANCE:U], u=grids[U], v=grids[V])
-    return Scored(named, scores, tiles, pack(cells))
+def score(picture: Picture, known_area: ActiveArea | None = None) -> Scored:
+    """Return everything that the kernels measure on one picture of 64 to 8192 pixels a side.
+
+    `known_area`: the active area that this camera's pictures have; None measures within the bars of this picture.
+    """
+    seen = seen_area(picture)
+    area = known_area or seen or WHOLE
+    part = picture.cropped(area)
+    if min(part.luma.shape) < PLANE_SIDE_MIN:
+        area, part = WHOLE, picture  # the size has changed, and what was known leaves too little of it
+    named, scores, grids, cells, masked = figures(part)
+    named |= figures_of(area)
+    if masked is not None:
+        named["active_share"] = area.share * (1.0 - named["masked_share"])
+    tiles = TileMap(grids[LUMA], grids[STRUCTURE], grids[ACUTANCE:U], grids[U], grids[V], masked)
+    return Scored(named, scores, tiles, pack(cells), area, seen)

@@ -90,11 +90,8 @@ def level_statistics(bins: Any, gain: float, black: float, out: Any) -> None:
 @numba.njit(nogil=True, cache=CACHED)
 def cell_levels(
     sums: Any, lines: int, step: int, columns: int, scale: float, black: float, units: int, out: Any, levels: Any
-) -> float:
-    """Write the mean level of each cell to `out` in 1/`units`, and of each tile to `levels`, both flat.
-
-    Returns the deviation of the tiles' mean levels.
-    """
+) -> None:
+    """Write the mean level of each cell to `out` in 1/`units`, and of each tile to `levels`, both flat."""
     levels[:] = 0
     below = 0
     for row in range(CELL_ROWS):
@@ -105,38 +102,60 @@ def cell_levels(
             level = min(255.0, max(0.0, sums[row, column] * (scale / (height * width)) - black))
             out[row * CELL_COLUMNS + column] = np.uint16(np.rint(level * units))
             levels[row // 2 * TILE_COLUMNS + column // 2] += 0.25 * level
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def level_spread(levels: Any, masked: Any) -> float:
+    """Return the deviation of the mean levels of the tiles that are not masked."""
+    count = 0
     mean = square = 0.0
     for tile in range(TILES):
-        mean += levels[tile] / TILES
-        square += levels[tile] * levels[tile] / TILES
-    spread: float = np.sqrt(max(0.0, square - mean * mean))
+        if not masked[tile]:
+            count += 1
+            mean += levels[tile]
+            square += levels[tile] * levels[tile]
+    mean /= count
+    spread: float = np.sqrt(max(0.0, square / count - mean * mean))
     return spread
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def tile_noise(sums: Any, scale: float, noise: Any) -> float:
-    """Write Immerkaer's noise of each tile to `noise`, flat, in levels; return the picture's noise floor."""
+def tile_slopes(sums: Any, scale: float, raw: Any, noise: Any) -> None:
+    """Write the mean square of Sobel's slope of each tile to `raw`, and Immerkaer's noise to `noise`, both flat."""
     for tile in range(TILES):
         row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
+        raw[tile] = sums[1, row, column] / sums[0, row, column] * (scale / SOBEL_GAIN) ** 2
         noise[tile] = sums[3, row, column] / sums[0, row, column] * (scale * IMMERKAER)
-    floor: float = quantile(noise, NOISE_QUANTILE)
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def noise_floor(noise: Any, masked: Any) -> float:
+    """Return the noise of the calmer tiles among those that are not masked, in levels."""
+    values = np.empty(TILES)
+    count = 0
+    for tile in range(TILES):
+        if not masked[tile]:
+            values[count] = noise[tile]
+            count += 1
+    floor: float = quantile(values[:count], NOISE_QUANTILE)
     return floor
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def tile_gradient(sums: Any, noise: Any, floor: float, scale: float, raw: Any, grain: Any) -> None:
-    """Write the mean square of Sobel's slope of each tile to `raw`, flat, and the part that noise adds to `grain`."""
+def tile_grain(noise: Any, floor: float, grain: Any) -> None:
+    """Write the part that noise adds to the mean square of each tile's slope to `grain`, flat."""
     for tile in range(TILES):
-        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
-        raw[tile] = sums[1, row, column] / sums[0, row, column] * (scale / SOBEL_GAIN) ** 2
         grain[tile] = SOBEL_NOISE * min(min(noise[tile], NOISE_MAX), NOISE_TRUSTED * floor) ** 2
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def detail_energies(sums: Any, magnitude: float, scale: float, out: Any) -> None:
-    """Write to `out`: Laplacian energy, the same less noise, gradient energy, SI of ITU-T P.910, Immerkaer's noise."""
+def detail_energies(sums: Any, magnitude: float, scale: float, masked: Any, out: Any) -> None:
+    """Write to `out`: Laplacian energy, the same less noise, gradient energy, SI of ITU-T P.910, Immerkaer's noise; of
+    the tiles that are not masked, except that the SI takes in the edges of masks."""
     count = sobel = laplacian = immerkaer = 0
     for tile in range(TILES):
+        if masked[tile]:
+            continue
         row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
         count += sums[0, row, column]
         sobel += sums[1, row, column]
@@ -150,25 +169,29 @@ def detail_energies(sums: Any, magnitude: float, scale: float, out: Any) -> None
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def flat_share(raw: Any, levels: Any) -> float:
-    """Return the share of tiles without any change from sample to sample, burnt-out tiles not counted."""
-    flat = 0
+def mark_flat(raw: Any, levels: Any, flat: Any) -> float:
+    """Mark the tiles without any change from sample to sample, burnt-out tiles left out; return their share."""
+    count = 0
     for tile in range(TILES):
-        flat += raw[tile] < FLAT_MAX and levels[tile] < LIT_MAX
-    return flat / TILES
+        flat[tile] = raw[tile] < FLAT_MAX and levels[tile] < LIT_MAX
+        count += flat[tile]
+    return count / TILES
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def structureless_share(levels: Any, gradient: Any, grain: Any, gradient_min: float) -> float:
-    """Return the share of tiles whose gradient is below a threshold.
+def structureless_share(levels: Any, gradient: Any, grain: Any, gradient_min: float, masked: Any) -> float:
+    """Return the share of tiles whose gradient is below a threshold, among those that are not masked.
 
     The threshold is `gradient_min`, less in dark tiles, plus GRAIN_SHARE of the tile's `grain`.
     """
-    structureless = 0
+    structureless = count = 0
     for tile in range(TILES):
+        if masked[tile]:
+            continue
+        count += 1
         lit = min(1.0, max(0.25, levels[tile] / 100.0))
         structureless += gradient[tile] < gradient_min * lit + GRAIN_SHARE * grain[tile]
-    return structureless / TILES
+    return structureless / count
 
 
 @numba.njit(nogil=True, cache=CACHED)

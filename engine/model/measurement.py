@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.model.active_area import WHOLE, ActiveArea
 from engine.model.keyframe import Codec
 from engine.model.picture import TileMap
 from engine.model.visit import FeedKind
@@ -28,7 +29,9 @@ class Measurement:
     names it. `full_range`, `interlaced`, `damage`, `headers`, `fragile`: as in Picture. `figures`: value by name; names
     and units are in engine/kernels/registry.py. `tiles`: per-tile figures; None if there are none. `signature`: a small
     thumbnail for freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: elapsed time
-    of decoding and measuring; `decode_cpu_ns`, `kernels_cpu_ns`: processor time of the same, 0 if not measured.
+    of decoding and measuring; `decode_cpu_ns`, `kernels_cpu_ns`: processor time of the same, 0 if not measured. `area`:
+    the part of the picture that figures, tiles and signature are of; `seen_area`: what its own bars leave, None if that
+    cannot be told.
     """
 
     camera_id: str
@@ -53,3 +56,5 @@ class Measurement:
     kernels_cpu_ns: int = 0
     headers: int = 0
     fragile: bool = False
+    area: ActiveArea = WHOLE
+    seen_area: ActiveArea | None = None

@@ -1,12 +1,13 @@
 """Decoded pictures, their tile maps, and pictures rendered for people. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.model.active_area import WHOLE, ActiveArea
 from engine.model.keyframe import Codec
 
 LumaPlane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -43,6 +44,35 @@ class Picture:
     """A digest of its parameter sets, 32 bits; 0 for a JPEG, which has none."""
     fragile: bool = False
     """Whether wrong bits may decode to another picture, unnoticed: JPEG, H.265, and H.264 with CAVLC."""
+    view_lines: int = 0
+    """Lines that the analysis scale is taken from: more than `height` if bars above and below were cut off; 0: `height`
+    itself."""
+
+    def cropped(self, area: ActiveArea) -> "Picture":
+        """Return the part of the picture in `area`; its planes share the memory of this one's.
+
+        It is measured at the scale at which the same scene without bars above and below would be: a wide picture keeps
+        the scale of its width.
+        """
+        if area == WHOLE:
+            return self
+        rows, columns = self.luma.shape
+        left, top, right, bottom = area.pixels(columns, rows)
+        width, height = right - left, (bottom - top) * self.height // rows
+        return replace(
+            self,
+            luma=self.luma[top:bottom, left:right],
+            chroma=None if self.chroma is None else (_part(self.chroma[0], area), _part(self.chroma[1], area)),
+            width=width,
+            height=height,
+            view_lines=max(height, min(self.height, width * 9 // 16)),
+        )
+
+
+def _part(plane: LumaPlane, area: ActiveArea) -> LumaPlane:
+    rows, columns = plane.shape
+    left, top, right, bottom = area.pixels(columns, rows)
+    return plane[top:bottom, left:right]
 
 
 class TileMap(NamedTuple):
@@ -51,7 +81,8 @@ class TileMap(NamedTuple):
     All float32, shape (rows, columns). `luma`: mean grey level. `structure`: noise-corrected gradient energy at the
     analysis scale, grey levels squared, 0 where there is nothing to see. `acutance`, shape (2, rows, columns): share of
     an edge's height that its steepest step takes, of edges that x and y cross; nan where a tile has too few. `u`, `v`:
-    mean colour around neutral, 8-bit levels, 0 for grey.
+    mean colour around neutral, 8-bit levels, 0 for grey. `masked`: bool, shape (rows, columns): tiles that a privacy
+    mask covers; None if there are none.
     """
 
     luma: npt.NDArray[np.float32]
@@ -59,6 +90,7 @@ class TileMap(NamedTuple):
     acutance: npt.NDArray[np.float32]
     u: npt.NDArray[np.float32]
     v: npt.NDArray[np.float32]
+    masked: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)

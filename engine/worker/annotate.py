@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from engine.model.active_area import WHOLE, ActiveArea, area_in
 from engine.model.faults import cause_key
 from engine.model.picture import TileMap
 from engine.model.verdict import Verdict
@@ -54,8 +55,9 @@ def draw_check(
     """
     picture = _sized(Image.fromarray(rgb), side_px_max).convert("RGBA")
     marks = () if tiles is None else marks_of(verdict, tiles, structure_min)
-    if marks and tiles is not None:
-        picture.alpha_composite(_mark_layer(picture.size, marks))
+    area = area_in(verdict.figures)
+    if tiles is not None:
+        picture.alpha_composite(_mark_layer(picture.size, marks, area))
     file = font_file or chinese_font_file()
     size_px = max(13, round(0.58 * picture.width**0.5))
     writer = _Writer(font(size_px, file), font(round(1.35 * size_px), file), size_px, picture.width, file is not None)
@@ -81,28 +83,32 @@ def _latin(text: str) -> str:
     return " ".join("".join(character if ord(character) < 0x250 else " " for character in text).split())
 
 
-def _mark_layer(size: tuple[int, int], marks: Sequence[Mark]) -> Image.Image:
-    """Return a layer with each mark's tiles tinted, and a line around each group of neighbours."""
+def _mark_layer(size: tuple[int, int], marks: Sequence[Mark], area: ActiveArea) -> Image.Image:
+    """Return a layer with each mark's tiles tinted, a line around each group of neighbours, and one around the active
+    area if the picture has bars."""
     layer = Image.new("RGBA", size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
-    width, height = size
-    line_px = max(2, round(height / 360))
+    line_px = max(2, round(size[1] / 360))
+    left, top, right, bottom = area.pixels(*size)
+    width, height = right - left, bottom - top
+    if area != WHOLE:
+        draw.rectangle((left, top, right - 1, bottom - 1), outline=(*_PALE, _LINE_ALPHA), width=line_px)
     for mark in marks:
         rows, columns = mark.tiles.shape
-        xs = [column * width // columns for column in range(columns + 1)]
-        ys = [row * height // rows for row in range(rows + 1)]
+        xs = [left + column * width // columns for column in range(columns + 1)]
+        ys = [top + row * height // rows for row in range(rows + 1)]
         if mark.tinted:
             for row, column in np.argwhere(mark.tiles).tolist():
                 box = (xs[column], ys[row], xs[column + 1] - 1, ys[row + 1] - 1)
                 draw.rectangle(box, fill=(*mark.colour, _TINT_ALPHA))
         padded = np.pad(mark.tiles, 1)
         for row, column in np.argwhere(mark.tiles).tolist():
-            left, top, right, bottom = xs[column], ys[row], xs[column + 1] - 1, ys[row + 1] - 1
+            x, y, end_x, end_y = xs[column], ys[row], xs[column + 1] - 1, ys[row + 1] - 1
             for neighbour, line in (
-                (padded[row, column + 1], (left, top, right, top + line_px - 1)),
-                (padded[row + 2, column + 1], (left, bottom - line_px + 1, right, bottom)),
-                (padded[row + 1, column], (left, top, left + line_px - 1, bottom)),
-                (padded[row + 1, column + 2], (right - line_px + 1, top, right, bottom)),
+                (padded[row, column + 1], (x, y, end_x, y + line_px - 1)),
+                (padded[row + 2, column + 1], (x, end_y - line_px + 1, end_x, end_y)),
+                (padded[row + 1, column], (x, y, x + line_px - 1, end_y)),
+                (padded[row + 1, column + 2], (end_x - line_px + 1, y, end_x, end_y)),
             ):
                 if not neighbour:
                     draw.rectangle(line, fill=(*mark.colour, _LINE_ALPHA))

@@ -14,6 +14,7 @@ from engine.errors import DecodeError
 from engine.feed.wire import Frame
 from engine.kernels.score import score
 from engine.kernels.summary import STRUCTURE_MIN
+from engine.model.active_area import ActiveArea, area_in
 from engine.model.keyframe import PAYLOAD_BYTES_MAX, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
@@ -103,7 +104,7 @@ def run_job(decoder: Decoder, job: wire.Job) -> Measurement | wire.Failed | Rend
             return render_annotated(decoder, keyframe, job.annotate, job.side_px_max, job.camera_name)
         if job.render:
             return render_jpeg(keyframe.codec, bytes(keyframe.payload), side_px_max=job.side_px_max)
-        return measure(decoder, keyframe)
+        return measure(decoder, keyframe, job.known_area)
     except DecodeError as error:
         return wire.Failed(error.reason, str(error))
 
@@ -112,7 +113,7 @@ def render_annotated(
     decoder: Decoder, keyframe: Keyframe, verdict: Verdict, side_px_max: int, camera_name: str = ""
 ) -> RenderedPicture:
     """Render the keyframe with what the verdict rests on drawn in. Raises DecodeError if it gives no picture."""
-    tiles = measure(decoder, keyframe).tiles
+    tiles = measure(decoder, keyframe, area_in(verdict.figures)).tiles
     rgb = decode_rgb(keyframe.codec, bytes(keyframe.payload))
     annotate, formatting = _drawing()
     title = "  ".join(filter(None, (keyframe.camera_id, camera_name, formatting.utc_text(keyframe.arrival_wall_ns))))
@@ -128,12 +129,15 @@ def _drawing() -> tuple[ModuleType, ModuleType]:
     return annotate, formatting
 
 
-def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
-    """Decode and measure one keyframe. Raises DecodeError if it gives no picture."""
+def measure(decoder: Decoder, keyframe: Keyframe, known_area: ActiveArea | None = None) -> Measurement:
+    """Decode and measure one keyframe. Raises DecodeError if it gives no picture.
+
+    `known_area`: the active area that the camera's pictures have; None if it is not known.
+    """
     began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
     picture = decoder.decode(keyframe.codec, keyframe.payload)
     decoded_ns, decoded_cpu_ns = monotonic_ns(), thread_cpu_ns()
-    scored = score(picture)
+    scored = score(picture, known_area)
     scored_ns, scored_cpu_ns = monotonic_ns(), thread_cpu_ns()
     return Measurement(
         camera_id=keyframe.camera_id,
@@ -158,4 +162,6 @@ def measure(decoder: Decoder, keyframe: Keyframe) -> Measurement:
         kernels_cpu_ns=scored_cpu_ns - decoded_cpu_ns,
         headers=picture.headers,
         fragile=picture.fragile,
+        area=scored.area,
+        seen_area=scored.seen_area,
     )

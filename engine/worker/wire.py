@@ -15,9 +15,10 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from engine.errors import WireError
 from engine.feed import wire
+from engine.model.active_area import ActiveArea
 from engine.model.keyframe import DropReason, Keyframe
 from engine.model.measurement import Measurement
-from engine.model.packed.measurement import fill_measurement, measurement_of
+from engine.model.packed.measurement import area_of, fill_area, fill_measurement, measurement_of
 from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
 from engine.storage.evidence.keyframe_file import facts_of, verdict_of
@@ -49,7 +50,8 @@ class Job:
     """One keyframe to measure, or with `render` to turn into a JPEG.
 
     `side_px_max`: longest side of a rendered picture, 0 for its own size. `annotate`: draw the tiles, the scores and
-    this verdict in, with `camera_name`.
+    this verdict in, with `camera_name`. `known_area`: the active area that this camera's pictures have; None if it is
+    not known.
     """
 
     job_id: int
@@ -58,6 +60,7 @@ class Job:
     keyframe: Keyframe
     annotate: Verdict | None = None
     camera_name: str = ""
+    known_area: ActiveArea | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def pack_job(
     side_px_max: int = 0,
     annotate: Verdict | None = None,
     camera_name: str = "",
+    known_area: ActiveArea | None = None,
 ) -> list[wire.Frame]:
     """Return the four frames of a job; the payload is not copied."""
     kind = measurement_pb2.Job.KIND_RENDER if render else measurement_pb2.Job.KIND_MEASURE
@@ -94,6 +98,8 @@ def pack_job(
     message = measurement_pb2.Job(
         job_id=job_id, kind=kind, side_px_max=side_px_max, verdict_json=verdict_json, camera_name=camera_name
     )
+    if known_area is not None:
+        fill_area(message.known_area, known_area)
     return [JOB, message.SerializeToString(), wire.pack_header(keyframe), keyframe.payload]
 
 
@@ -113,7 +119,11 @@ def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
             annotate = verdict_of(json.loads(message.verdict_json), keyframe.camera_id, keyframe.visit_id)
         except (ValueError, KeyError, TypeError) as error:
             raise WireError(DropReason.MALFORMED, f"not a verdict: {error}") from error
-    return Job(message.job_id, render, message.side_px_max, keyframe, annotate, message.camera_name)
+    try:
+        known_area = area_of(message.known_area) if message.HasField("known_area") else None
+    except ValueError as error:
+        raise WireError(DropReason.MALFORMED, str(error)) from error
+    return Job(message.job_id, render, message.side_px_max, keyframe, annotate, message.camera_name, known_area)
 
 
 def pack_photograph(job: PhotographJob) -> list[wire.Frame]:

@@ -7,9 +7,9 @@ PostgreSQL database with a synchronous standby; a front serves 600 cameras, whic
 (../shared/tools/rtsp_replay.py). Through the front a caller reads and changes cameras, a clerk works in the ledger, a
 gateway pushes keyframes, and a watcher follows all verdicts. Every 45 s something happens, by seed (deeds.py): a
 machine loses its power, is drained, is cut off from the database or from the others, joins and leaves; an engine is
-killed, or stands still for three leases; the front, the head of Ray, the primary of the database is killed. `faults` names
-each with the seconds until the first camera that it concerned, and until all of them, were visited again. Exit 1 if
-`broken` names anything:
+killed, or stands still for three leases; the front, the head of Ray, the primary of the database is killed. `faults`
+names each with the seconds until the first camera that it concerned, and until all of them, were visited again. Exit 1
+if `broken` names anything:
 
 - a verdict is in the log twice, or is none that the watcher was told; the watcher was told one twice, or out of order;
 - a change or a command of the ledger that was acknowledged is not there, or a command is there twice;

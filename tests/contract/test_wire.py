@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import WireError
 from engine.feed import wire
+from engine.model.active_area import ActiveArea
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement, Scores
 from engine.model.packed.measurement import pack_measurement
@@ -16,9 +17,11 @@ from engine.model.picture import RenderedPicture, TileMap
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 from engine.worker import wire as jobs
+from patrol.v1 import measurement_pb2
 from tests.support.judge_states import a_measurement
 
 MIB = 1024 * 1024
+AREA = ActiveArea(1250, 0, 8750, 10_000)
 KEYFRAME = Keyframe(
     "13010200001320000001",
     2**63 + 5,
@@ -112,6 +115,15 @@ def test_a_job_survives_the_wire() -> None:
     assert (job.job_id, job.render, job.side_px_max, job.keyframe) == (4, True, 320, KEYFRAME)
 
 
+def test_the_active_area_of_a_camera_survives_the_wire_and_must_be_one() -> None:
+    frames = jobs.pack_job(4, KEYFRAME, known_area=AREA)
+    assert jobs.unpack_job(frames, MIB).known_area == AREA
+    assert jobs.unpack_job(jobs.pack_job(4, KEYFRAME), MIB).known_area is None
+    frames[1] = measurement_pb2.Job(known_area=measurement_pb2.ActiveArea(left=5, right=4)).SerializeToString()
+    with pytest.raises(WireError, match="left < right"):
+        jobs.unpack_job(frames, MIB)
+
+
 def test_a_verdict_to_be_drawn_into_a_picture_survives_the_wire() -> None:
     verdict = Verdict(
         KEYFRAME.camera_id, KEYFRAME.visit_id, 5, State.FAULT, (FaultKind.COVERED,), "", "why", State.FAULT,
@@ -128,10 +140,11 @@ def test_a_verdict_to_be_drawn_into_a_picture_survives_the_wire() -> None:
 
 def test_a_measurement_survives_the_wire() -> None:
     grid = np.arange(144, dtype=np.float32).reshape(9, 16)
-    tiles = TileMap(grid, grid * 2, np.stack([grid, grid + 1]), -grid, grid * 3)
+    tiles = TileMap(grid, grid * 2, np.stack([grid, grid + 1]), -grid, grid * 3, grid > 100)
     sent = Measurement(
         "c", 1, 2, 3, FeedKind.GATEWAY, Codec.MJPEG, 640, 480, "yuvj420p", True, True, ("corrupt_flag",),
         {"luma_mean": 12.5}, Scores(50.0, None, 0.0), tiles, b"sig", 10, 20,
+        area=AREA, seen_area=ActiveArea(0, 1, 10_000, 9999),
     )  # fmt: skip
     got = jobs.unpack_result(jobs.pack_result(jobs.Result(8, sent)))
     assert got.job_id == 8

@@ -15,8 +15,10 @@ from engine.judge.state import (
     TILE_MEANS_BYTES,
     JudgeState,
     Outcome,
+    known_area,
     pack_outcomes,
 )
+from engine.model.active_area import UNITS, ActiveArea
 from engine.model.verdict import Cause, FaultKind, State
 
 KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
@@ -25,6 +27,7 @@ OUTCOMES = st.builds(Outcome, st.sampled_from(State), KINDS, CAUSES)
 NS = st.integers(0, 2**63)
 COUNTS = st.integers(0, 65535)
 BLOBS = st.sampled_from([b"", bytes(range(256)) * 8]).map(lambda blob: blob[:BASELINE_BYTES])
+LOW_SIDES, HIGH_SIDES = st.integers(0, 4999), st.integers(5000, UNITS)
 HISTORIES = st.builds(
     JudgeState,
     announced=st.none() | st.sampled_from(State),
@@ -44,6 +47,8 @@ HISTORIES = st.builds(
     day_baseline=BLOBS,
     infrared_baseline=BLOBS,
     headers=st.integers(0, 2**32 - 1),
+    area=st.none() | st.builds(ActiveArea, LOW_SIDES, LOW_SIDES, HIGH_SIDES, HIGH_SIDES),
+    area_visits=st.integers(0, 255),
 )
 
 
@@ -51,6 +56,7 @@ HISTORIES = st.builds(
 @given(HISTORIES)
 def test_a_memory_comes_back_from_its_bytes(history: JudgeState) -> None:
     assert JudgeState.from_bytes(history.to_bytes()) == history
+    assert known_area(history.to_bytes()) == history.area
     assert len(history.to_bytes()) <= STATE_BYTES_MAX
 
 
@@ -69,7 +75,7 @@ def test_cut_bytes_are_a_camera_never_seen(history: JudgeState, length: int) -> 
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03"]), st.binary(max_size=200)).map(b"".join))
+@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03", b"\x04"]), st.binary(max_size=200)).map(b"".join))
 def test_any_bytes_are_read_without_an_error(blob: bytes) -> None:
     assert isinstance(JudgeState.from_bytes(blob), JudgeState)
 
@@ -83,7 +89,7 @@ def test_any_bytes_are_a_baseline_or_none(blob: bytes) -> None:
 
 def test_no_bytes_and_another_version_are_a_camera_never_seen() -> None:
     assert JudgeState.from_bytes(b"") == JudgeState()
-    assert JudgeState.from_bytes(b"\x04" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
+    assert JudgeState.from_bytes(b"\x05" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -35,7 +35,8 @@ def a_picture(rng: np.random.Generator) -> tuple[np.ndarray, TileMap]:
 
 def tiles_of(cells: np.ndarray, *grids: np.ndarray) -> TileMap:
     luma = cells.reshape(9, 2, 16, 2).mean(axis=(1, 3))
-    return TileMap(*(np.ascontiguousarray(plane, np.float32) for plane in (luma, *grids)))
+    luma, structure, acutance, u, v = (np.ascontiguousarray(plane, np.float32) for plane in (luma, *grids))
+    return TileMap(luma, structure, acutance, u, v)
 
 
 def changed(rng: np.random.Generator, cells: np.ndarray, tiles: TileMap) -> tuple[np.ndarray, TileMap]:

@@ -25,8 +25,32 @@ def a_plane(rng: np.random.Generator, rows: int, columns: int, depth: int, paddi
         steps = np.kron(coarse, np.ones((block, block), np.int64))[:rows, :columns]
         noise = rng.integers(-2, 2, (rows, columns), endpoint=True)
         memory[:, :columns] = np.clip(steps + noise, 0, top)
+    if rng.random() < 0.4:
+        add_masks(rng, memory[:, :columns], top)
+    if rng.random() < 0.4:
+        add_bars(rng, memory[:, :columns], top)
     memory.flags.writeable = False
     return memory[:, :columns]
+
+
+def add_masks(rng: np.random.Generator, plane: np.ndarray, top: int) -> None:
+    """Write rectangles of one level over a plane."""
+    rows, columns = plane.shape
+    for _ in range(int(rng.integers(1, 6))):
+        height, width = int(rng.integers(1, rows // 2)), int(rng.integers(1, columns // 2))
+        y, x = int(rng.integers(0, rows - height)), int(rng.integers(0, columns - width))
+        plane[y : y + height, x : x + width] = rng.integers(0, top, endpoint=True)
+
+
+def add_bars(rng: np.random.Generator, plane: np.ndarray, top: int) -> None:
+    """Write bars of one level, mostly, to some sides of a plane, and text in them."""
+    level = int(rng.integers(0, top))
+    for turned in (plane, plane[::-1], plane.T, plane.T[::-1]):
+        if rng.random() < 0.6:
+            bar = turned[: int(rng.integers(1, turned.shape[0] // 2))]
+            bar[:] = level
+            length = int(rng.integers(0, bar.shape[1]))
+            bar[:, :length] = rng.choice([level, top - level], bar[:, :length].shape)
 
 
 def a_picture(

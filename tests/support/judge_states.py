@@ -50,6 +50,7 @@ def a_measurement(
     noise = np.zeros(SCENE.shape) if still else np.random.default_rng(at).normal(0, 1.0, SCENE.shape)
     cells = np.clip((SCENE if cells is None else cells) + noise, 0, 255)
     means = cells.reshape(9, 2, 16, 2).mean(axis=(1, 3))
+    luma, energy, ratios, blue, red = (grid.astype(np.float32) for grid in (means, structure, acutance, u, COLOUR))
     if grey:
         figures["chroma_std"] = 0.3
     return Measurement(
@@ -67,7 +68,7 @@ def a_measurement(
         damage=damage,
         figures=GOOD | figures,
         scores=Scores(sharpness, 90.0, 10.0),
-        tiles=TileMap(*(plane.astype(np.float32) for plane in (means, structure, acutance, u, COLOUR))),
+        tiles=TileMap(luma, energy, ratios, blue, red),
         signature=signature.pack(np.rint(cells * signature.UNITS_PER_LEVEL).astype(np.uint16)),
     )
 

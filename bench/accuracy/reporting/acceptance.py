@@ -40,13 +40,15 @@ _HIT_RATES = {
 def demands(result: Mapping[str, Any]) -> list[Demand]:
     """Return all demands with the values of a run's result."""
     auc, hits, films, labels = result["auc"], result["hit_rate"], result["films"], result["labels_right"]
-    greasing = result["greasing"]["in_time"]
+    greasing, frames = result["greasing"]["in_time"], result["frames"]
     return [
         Demand("AUC of sharpness, without a baseline", _number(auc["sharpness"]), 0.95, True),
         Demand("AUC of sharpness, with a baseline", _number(auc["sharpness_baseline"]), 0.99, True),
         *(Demand(f"hit rate, {kind}", _number(hits.get(kind)), target, True) for kind, target in _HIT_RATES.items()),
         Demand("steam, grease and defocus told apart", _number(result["told_apart"]["value"]), 0.85, True),
         Demand("false alarms announced, share of camera-days", _number(result["false_alarm_rate"]), 0.005, False),
+        Demand("the same with bars, masks, banners, four views", _number(frames["false_alarm_rate"]), 0.005, False),
+        Demand("faults found less often in them, points", _number(frames["hits_lost"]), 2, False),
         Demand("unknown with a baseline, share of visits", _number(result["unknown_rate"]), 0.05, False),
         Demand("false alarms on real films, camera-days", _number(films["false_alarm_days"]), 0, False),
         Demand("labelled files wrong", _number(labels["wrong"]), 0, False),

@@ -115,7 +115,9 @@ def compose(
     outlets = make_outlets(settings, calendar, storage, memory, ledger, stories, metrics)
     visits = make_visits(settings, calendar, sockets, storage, memory, stories, metrics, traces)
     host_caps = share_host_caps(storage.store, lease, visits, calls, stack)
-    workers = WorkerPool(settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras))
+    workers = WorkerPool(
+        settings.intake, sockets.work, metrics, lambda: len(memory.registry.cameras), memory.judge_states.known_area
+    )
     judge = Judge(settings.judge, memory.registry, memory.judge_states, visits.is_working)
     pipeline = KeyframePipeline(settings, workers, visits, judge, ledger.findings, storage, outlets, metrics, traces)
     storage.store.transaction_hooks.append(pipeline.stored)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from engine.judge.state import JudgeState
+from engine.judge.state import JudgeState, known_area
+from engine.model.active_area import ActiveArea
 
 
 class JudgeStateStore:
@@ -18,6 +19,10 @@ class JudgeStateStore:
     def get(self, camera_id: str) -> JudgeState:
         """Return a camera's state; the empty one if it was never judged."""
         return JudgeState.from_bytes(self._packed.get(camera_id, b""))
+
+    def known_area(self, camera_id: str) -> ActiveArea | None:
+        """Return the active area of a camera's pictures; None if it is not known."""
+        return known_area(self._packed.get(camera_id, b""))
 
     def replace(self, camera_id: str, state: JudgeState) -> bytes:
         """Replace a camera's state; returns its bytes, as they are stored."""

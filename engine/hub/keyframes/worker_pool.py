@@ -11,6 +11,7 @@ from engine.feed.intake import Dropped, Intake
 from engine.hub.keyframes.proven_cameras import ProvenCameras
 from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs, photograph_refused
 from engine.metrics import Metrics
+from engine.model.active_area import ActiveArea
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
@@ -22,17 +23,24 @@ from engine.worker import wire
 class WorkerPool:
     """The workers that are ready, with the intake before them. For the hub's thread.
 
-    `cameras`: returns how many cameras the registry has.
+    `cameras`: returns how many cameras the registry has. `known_area(camera_id)`: returns the active area of a camera's
+    pictures, None if it is not known.
     """
 
     def __init__(
-        self, settings: IntakeSettings, channel: Channel, metrics: Metrics, cameras: Callable[[], int]
+        self,
+        settings: IntakeSettings,
+        channel: Channel,
+        metrics: Metrics,
+        cameras: Callable[[], int],
+        known_area: Callable[[str], ActiveArea | None] = lambda _camera_id: None,
     ) -> None:
         self.proven = ProvenCameras(cameras)
         bounds = settings.queue_frames_max, settings.queue_bytes_max, ns(settings.stale_after_s)
         self.intake = Intake(*bounds, self.proven)
         self._channel = channel
         self._metrics = metrics
+        self._known_area = known_area
         self._renders = RenderJobs()
         self._ready: deque[str] = deque()
         self._under_way: dict[str, dict[int, None]] = {}
@@ -72,7 +80,8 @@ class WorkerPool:
         jobs, dropped = self.intake.hand_out(now_ns)
         for job in jobs:
             self._metrics.stage("queue", seconds(job.waited_ns))
-            if self._channel.send(wire.pack_job(job.job_id, job.keyframe), job.worker.encode()):
+            frames = wire.pack_job(job.job_id, job.keyframe, known_area=self._known_area(job.keyframe.camera_id))
+            if self._channel.send(frames, job.worker.encode()):
                 self._under_way[job.worker][job.job_id] = None
             else:
                 self._not_ready(job.worker)

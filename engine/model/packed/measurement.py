@@ -8,6 +8,7 @@ import numpy.typing as npt
 from google.protobuf.message import DecodeError as ProtobufError
 
 from engine.errors import WireError
+from engine.model.active_area import WHOLE, ActiveArea, is_valid
 from engine.model.keyframe import Codec, DropReason
 from engine.model.measurement import Measurement, Scores
 from engine.model.picture import TileMap
@@ -66,10 +67,16 @@ def fill_measurement(message: measurement_pb2.Measurement, source: Measurement) 
         message.tiles.structure_f32 = source.tiles.structure.tobytes()
         message.tiles.acutance_f32 = source.tiles.acutance.tobytes()
         message.tiles.u_f32, message.tiles.v_f32 = source.tiles.u.tobytes(), source.tiles.v.tobytes()
+        if source.tiles.masked is not None:
+            message.tiles.masked = source.tiles.masked.tobytes()
     message.signature = source.signature
     message.decode_ns, message.kernels_ns = source.decode_ns, source.kernels_ns
     message.decode_cpu_ns, message.kernels_cpu_ns = source.decode_cpu_ns, source.kernels_cpu_ns
     message.headers, message.fragile = source.headers, source.fragile
+    if source.area != WHOLE:
+        fill_area(message.area, source.area)
+    if source.seen_area is not None:
+        fill_area(message.seen_area, source.seen_area)
 
 
 def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
@@ -102,7 +109,22 @@ def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
         kernels_cpu_ns=message.kernels_cpu_ns,
         headers=message.headers,
         fragile=message.fragile,
+        area=area_of(message.area) if message.HasField("area") else WHOLE,
+        seen_area=area_of(message.seen_area) if message.HasField("seen_area") else None,
     )
+
+
+def fill_area(message: measurement_pb2.ActiveArea, area: ActiveArea) -> None:
+    """Copy an area into a protobuf message."""
+    message.left, message.top, message.right, message.bottom = area
+
+
+def area_of(message: measurement_pb2.ActiveArea) -> ActiveArea:
+    """Return the area in a protobuf message. Raises ValueError if its sides are not in order within the picture."""
+    area = ActiveArea(message.left, message.top, message.right, message.bottom)
+    if not is_valid(area):
+        raise ValueError(f"active area {tuple(area)}: sides are 0 to 10000, left < right, top < bottom")
+    return area
 
 
 def _tiles(message: measurement_pb2.TileMap) -> TileMap:
@@ -113,6 +135,7 @@ def _tiles(message: measurement_pb2.TileMap) -> TileMap:
         acutance=_grid(message.acutance_f32, (2, *shape)),
         u=_grid(message.u_f32, shape),
         v=_grid(message.v_f32, shape),
+        masked=np.frombuffer(message.masked, np.uint8).reshape(shape) > 0 if message.masked else None,
     )
 
 

@@ -1,4 +1,5 @@
-"""What keeps the engine of a shard running on a machine: through a file with a typo, and an engine that is killed or stands still."""
+"""What keeps the engine of a shard running on a machine: through a file with a typo, and an engine that is killed or
+stands still."""
 
 import os
 import signal

@@ -99,12 +99,13 @@ def test_the_first_picture_of_a_camera_is_doubted_in_a_patrol_and_judged_in_a_ch
     assert checked.state is State.FAULT
 
 
-def test_the_memory_of_the_second_version_is_kept_whole_and_knows_no_headers() -> None:
-    state = learned()._replace(headers=0, soft_visits=3)
+@pytest.mark.parametrize(("version", "headers", "missing"), [(2, 0, 13), (3, 77, 9)])
+def test_the_memory_of_earlier_versions_is_kept_whole(version: int, headers: int, missing: int) -> None:
+    state = learned()._replace(headers=headers, soft_visits=3, area=None, area_visits=0)
     blob = state.to_bytes()
     size = len(blob) - sum(
         map(len, (state.packed_outcomes, state.tile_means, state.hidden, state.day_baseline, state.infrared_baseline))
     )
-    second = b"\x02" + blob[1 : size - 4] + blob[size:]
-    assert JudgeState.from_bytes(second) == state
-    assert JudgeState.from_bytes(second[:40]) == JudgeState()
+    earlier = bytes([version]) + blob[1 : size - missing] + blob[size:]
+    assert JudgeState.from_bytes(earlier) == state
+    assert JudgeState.from_bytes(earlier[:40]) == JudgeState()

@@ -13,6 +13,7 @@ from engine.decode.render import decode_rgb
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
 from engine.kernels.summary import STRUCTURE_MIN
+from engine.model.active_area import ActiveArea, figures_of
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
@@ -119,6 +120,23 @@ def test_a_cover_is_marked_where_the_judge_found_it(blurred: tuple[np.ndarray, M
     _, measurement, verdict = blurred
     covered = replace(verdict, kinds=(FaultKind.PARTLY_COVERED,), tiles=(0, 1, 17))
     assert np.flatnonzero(marks(measurement, covered)[ORANGE]).tolist() == [0, 1, 17]
+
+
+def test_marks_lie_within_the_bars_and_a_line_shows_where_these_end(
+    blurred: tuple[np.ndarray, Measurement, Verdict],
+) -> None:
+    rgb, measurement, verdict = blurred
+    area = ActiveArea(2500, 0, 7500, 10_000)
+    covered = replace(verdict, kinds=(FaultKind.PARTLY_COVERED,), tiles=(0,), figures=figures_of(area))
+    sheet = np.asarray(draw_check(rgb, measurement.tiles, covered, "", STRUCTURE_MIN)).astype(int)
+    top = next(row for row in range(sheet.shape[0]) if np.array_equal(sheet[row, :9], rgb[0, :9]))
+    changed = np.abs(sheet[top : top + HEIGHT] - rgb).sum(axis=2) > 0
+    left, tile = WIDTH // 4, WIDTH // 2 // COLUMNS
+    assert changed[: HEIGHT // ROWS, left : left + tile].all(), "the first tile is at the left of the area"
+    assert changed[:, left].all()
+    assert changed[:, 3 * WIDTH // 4 - 1].all()
+    assert not changed[HEIGHT // ROWS + 4 : -4, left + 4 : 3 * WIDTH // 4 - 4].any()
+    assert not changed[:, :left].any()
 
 
 def test_a_cover_without_a_baseline_is_marked_where_nothing_can_be_seen(
