@@ -21,6 +21,7 @@ from engine.errors import DecodeError
 from engine.kernels.warmup import warm_up
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FeedKind
+from engine.runtime.memory import keep_freed_memory
 from engine.worker.process import measure
 
 SIZES = ((1920, 1080), (1280, 720), (704, 576), (640, 360), (352, 288), (322, 242), (960, 540), (720, 480))
@@ -42,6 +43,7 @@ def main() -> None:
 
 def run(frames: int) -> dict[str, Any]:
     """Decode and score `frames` keyframes, one in five of them damaged, and return the figures."""
+    keep_freed_memory()
     warm_up()
     rng = random.Random(1)
     pool = [(codec, _encode(codec, *size)) for codec in ENCODERS for size in SIZES]

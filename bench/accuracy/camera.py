@@ -58,7 +58,7 @@ class Camera:
             scene.name, scene.view, scene.size, coding.codec.value, coding.kbps, sensor.name, infrared, kind, compared
         )
         self._frame = frame
-        self._dimmed = _dimming(scene.light, sensor, dim_to) if dim_to else 1.0
+        self._dimmed = _dimming(scene.light, sensor, dim_to, frame) if dim_to else 1.0
         self.coding = coding
         self._light = scene.light
         self._sensor = sensor
@@ -95,12 +95,13 @@ class Camera:
         return burn_in(picture, self._overlay, at_wall_ns)
 
 
-def _dimming(light: Linear, sensor: Sensor, mean: float) -> float:
-    """Return the gain at which a scene's mean level is `mean`, or less if its own is."""
+def _dimming(light: Linear, sensor: Sensor, mean: float, frame: Frame | None) -> float:
+    """Return the gain at which the mean level of what is shown of a scene is `mean`, or less if its own is."""
     low, high = 0.0, 1.0
     for _ in range(8):
         gain = (low + high) / 2
-        random = np.random.default_rng(0)
-        darker = levels(expose(light, sensor, random, gain)).mean() < mean
+        picture = levels(expose(light, sensor, np.random.default_rng(0), gain))
+        shown = picture if frame is None else picture[frame.shown(picture)]
+        darker = shown.mean() < mean
         low, high = (gain, high) if darker else (low, gain)
     return high

@@ -218,7 +218,7 @@ def _check_hidden_part(
     hidden = change.hidden
     if judge_state.hidden:
         hidden = hidden & np.unpackbits(np.frombuffer(judge_state.hidden, np.uint8)).astype(np.bool_)
-    share = np.count_nonzero(hidden) / hidden.size
+    share = np.count_nonzero(hidden) / _seen_tiles(change)
     held = FaultKind.PARTLY_COVERED in judge_state.announced_kinds
     share_min = settings.hidden_share_min * (settings.hold if held else 1.0)
     if share < share_min or np.count_nonzero(change.hidden_evident) < settings.hidden_structured_min:
@@ -234,6 +234,12 @@ def _check_hidden_part(
         FaultKind.COVERED if whole else FaultKind.PARTLY_COVERED,
         relative_excess(share, settings.hidden_share_min, 0.5),
     )
+
+
+def _seen_tiles(change: SceneChange) -> float:
+    """Return how many tiles `hidden_share` is a share of: those that no privacy mask covers."""
+    hidden = int(np.count_nonzero(change.hidden))
+    return hidden / change.hidden_share if hidden else float(change.hidden.size)
 
 
 def _is_veiled_all_over(change: SceneChange, settings: JudgeSettings) -> bool:

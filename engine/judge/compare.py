@@ -64,6 +64,7 @@ RADIUS = 2
 """Cells of the neighbourhood on either side, fewer at the borders."""
 
 _HIGH, _WIDE = 2 * ROWS, 2 * COLUMNS
+_NO_MASK = np.zeros((ROWS, COLUMNS), np.bool_)
 _f32 = np.float32
 
 # Quantiles over tiles: index of each, and the share at which it is taken.
@@ -83,7 +84,8 @@ _NUMBERS = 13
 
 _SIGNATURE = types.void(
     types.Array(types.float32, 1, "C"), types.Bytes(types.uint8, 1, "C", readonly=True),
-    types.Array(types.float64, 1, "C"), types.Array(types.boolean, 2, "C"), types.Array(types.float32, 2, "C"),
+    types.Array(types.boolean, 2, "C"), types.Array(types.float64, 1, "C"), types.Array(types.boolean, 2, "C"),
+    types.Array(types.float32, 2, "C"),
 )  # fmt: skip
 
 
@@ -97,9 +99,10 @@ class SceneChange(NamedTuple):
     octaves by which the two directions differ in it. `season_sharpness`: as `sharpness`, against the season average,
     both directions together. `structure`: octaves of gradient energy gained by the median tile of those with structure,
     `structure_top`: by the least affected ones; None if too few tiles have structure. `structured_hidden_share`: share
-    of the tiles with structure that are hidden and usually show something; `hidden_share`: share of all tiles that are
-    hidden. `cast`: colour shift of the median tile, in levels. `light`: light relative to the usual, in the tiles that
-    kept most of it, black and clipped tiles not counted; 1 is unchanged. `masks`: bool, shape (2, TILES), see `hidden`
+    of the tiles with structure that are hidden and usually show something; `hidden_share`: share of the tiles that are
+    hidden, without those that are masked and not hidden. `cast`: colour shift of the median tile, in levels. `light`:
+    light relative to the usual, in the tiles that kept most of it, black and clipped tiles not counted; 1 is unchanged.
+    `masks`: bool, shape (2, TILES), see `hidden`
     and `hidden_evident`. `highpassed`: float32, shape (2, CELLS): cells minus the mean of their neighbourhood, bounded,
     current and usual.
     """
@@ -133,12 +136,16 @@ class SceneChange(NamedTuple):
         return evident
 
 
-def compare(codes: Grid, baseline: Baseline) -> SceneChange:
-    """Return how the codes of a picture differ from a baseline that has at least one visit."""
+def compare(codes: Grid, baseline: Baseline, masked: Mask | None = None) -> SceneChange:
+    """Return how the codes of a picture differ from a baseline that has at least one visit.
+
+    `masked`: bool, shape (ROWS, COLUMNS), the tiles that privacy masks cover in the picture; None if there are none.
+    What is beside a mask is not compared: its edge would be found in its place whatever happens to the scene.
+    """
     numbers = np.empty(_NUMBERS)
     masks = np.empty((2, TILES), np.bool_)
     highpassed = np.empty((2, CELLS), np.float32)
-    _compare(codes, baseline.packed, numbers, masks, highpassed)
+    _compare(codes, baseline.packed, _NO_MASK if masked is None else masked, numbers, masks, highpassed)
     fields = [None if number != number else number for number in numbers.tolist()]
     return SceneChange._make([*fields, masks, highpassed])
 
@@ -177,6 +184,22 @@ def _highpass(codes: Any, out: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=CACHED)
+def _leave_out(masked: Any, ignored: Any, highpassed: Any) -> None:
+    """Mark in `ignored` the masked tiles and those beside them, and clear their cells."""
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            near = False
+            for y in range(max(0, row - 1), min(ROWS, row + 2)):
+                for x in range(max(0, column - 1), min(COLUMNS, column + 2)):
+                    near = near or masked[y, x]
+            ignored[row * COLUMNS + column] = near
+            if near:
+                for cell in range(4):
+                    place = (2 * row + cell // 2) * _WIDE + 2 * column + cell % 2
+                    highpassed[0, place] = highpassed[1, place] = _f32(0.0)
+
+
+@numba.njit(nogil=True, cache=CACHED)
 def _correlate(highpassed: Any, numbers: Any) -> None:
     power = baseline_power = product = 0.0
     for cell in range(CELLS):
@@ -205,11 +228,11 @@ def _tile_contrasts(highpassed: Any, tile_contrast: Any, shaded: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _scene_contrast(tile_contrast: Any, baseline: Any, scratch: Any) -> float:
+def _scene_contrast(tile_contrast: Any, baseline: Any, ignored: Any, scratch: Any) -> float:
     """Return the contrast left in the best of the tiles that usually have structure; of all tiles, if those are few."""
     count = 0
     for tile in range(TILES):
-        if baseline[STRUCTURE + tile] >= STRUCTURED_MIN:
+        if baseline[STRUCTURE + tile] >= STRUCTURED_MIN and not ignored[tile]:
             scratch[count] = tile_contrast[tile]
             count += 1
     if count < TILES_MIN:
@@ -249,18 +272,23 @@ def _collect_samples(current: Any, baseline: Any, contrast: float, levels: Any, 
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def _compare(current: Any, packed: Any, numbers: Any, masks: Any, highpassed: Any) -> None:
+def _compare(current: Any, packed: Any, masked: Any, numbers: Any, masks: Any, highpassed: Any) -> None:
     """Fill `numbers`, `masks` and `highpassed` as SceneChange has them. `packed`: the baseline's codes."""
     baseline = np.empty(CODES, np.float32)
     for code in range(CODES):
         baseline[code] = packed[code]
     _highpass(current, highpassed[0])
     _highpass(baseline, highpassed[1])
+    ignored = np.empty(TILES, np.bool_)
+    _leave_out(masked, ignored, highpassed)
     _correlate(highpassed, numbers)
     tile_contrast, scratch = np.empty(TILES, np.float32), np.empty(TILES, np.float32)
     shaded = np.empty(TILES, np.bool_)
     _tile_contrasts(highpassed, tile_contrast, shaded)
-    contrast = _scene_contrast(tile_contrast, baseline, scratch)
+    contrast = _scene_contrast(tile_contrast, baseline, ignored, scratch)
+    for tile in range(TILES):
+        if ignored[tile] and not masked[tile // COLUMNS, tile % COLUMNS]:
+            tile_contrast[tile] = max(_f32(0.0), _f32(contrast))
     levels = np.empty((2, TILES), np.float32)
     samples = np.empty((_QUANTILES, TILES), np.float32)
     counts = np.zeros(_QUANTILES, np.int64)
@@ -271,8 +299,9 @@ def _compare(current: Any, packed: Any, numbers: Any, masks: Any, highpassed: An
         quantiles[index] = quantile(samples[index], counts[index], _SHARES[index]) if enough else np.nan
     plain = plain_threshold(quantiles[_LOW_STRUCTURE])
     mark_hidden(current, baseline, levels, tile_contrast, shaded, contrast, plain, scratch, masks)
-    hidden = structured_hidden = 0
+    hidden = structured_hidden = seen = 0
     for tile in range(TILES):
+        seen += masks[0, tile] or not masked[tile // COLUMNS, tile % COLUMNS]
         hidden += masks[0, tile]
         structured_hidden += masks[1, tile] and baseline[STRUCTURE + tile] >= STRUCTURED_MIN
     lift = max(0.0, quantiles[_BLACK_LIFT])
@@ -287,7 +316,7 @@ def _compare(current: Any, packed: Any, numbers: Any, masks: Any, highpassed: An
     numbers[_STRUCTURE] = quantiles[_RISE] / STRUCTURE_UNITS
     numbers[_STRUCTURE_TOP] = quantiles[_RISE_TOP] / STRUCTURE_UNITS
     numbers[_STRUCTURED_HIDDEN] = structured_hidden / max(STRUCTURED_COUNT_MIN, counts[_RISE])
-    numbers[_HIDDEN] = hidden / TILES
+    numbers[_HIDDEN] = hidden / max(1, seen)
     numbers[_CAST] = np.hypot(quantiles[_SHIFT_U], quantiles[_SHIFT_V])
     few = counts[_GAIN] < TILES_MIN
     numbers[_LIGHT] = levels[0].sum() / (levels[1].sum() + DARK_LEVELS * TILES) if few else quantiles[_GAIN]

@@ -22,6 +22,7 @@ class PictureAssessment:
     not ok either; None if it is ok. `confidence`: 0.5 at the threshold that decided, 1 far from it. `tiles`: where the
     fault is, a flat mask; None if everywhere or nowhere. `hidden`: tiles where something is in front of the scene, a
     person perhaps; None if there are few or none. `figures`: the figures computed for the assessment, by name.
+    `detail`: what is said instead of what the figures of the whole picture explain; empty if they do.
     """
 
     kinds: tuple[FaultKind, ...] = ()
@@ -31,6 +32,7 @@ class PictureAssessment:
     tiles: Mask | None = None
     hidden: Mask | None = None
     figures: dict[str, float] = field(default_factory=dict)
+    detail: str = ""
 
 
 def ordered(kinds: set[FaultKind]) -> tuple[FaultKind, ...]:

@@ -143,17 +143,22 @@ class Change:
     highpassed: Grid
 
 
-def compare(current: Grid, packed: bytes) -> Change:
-    """Twin of engine.judge.compare.compare. `packed`: codes of the baseline."""
+def compare(current: Grid, packed: bytes, masked: Mask) -> Change:
+    """Twin of engine.judge.compare.compare. `packed`: codes of the baseline; `masked`: shape (ROWS, COLUMNS)."""
     baseline = np.frombuffer(packed, np.uint8).astype(np.float32)
     cells, usual_cells = (codes[:CELLS].reshape(_HIGH, _WIDE) for codes in (current, baseline))
-    high, usual_high = highpass(cells), highpass(usual_cells)
+    wide = np.pad(masked, 1)
+    ignored = np.any([wide[y : y + ROWS, x : x + COLUMNS] for y in range(3) for x in range(3)], axis=0)
+    compared = ~ignored.repeat(2, axis=0).repeat(2, axis=1)
+    high, usual_high = highpass(cells) * compared, highpass(usual_cells) * compared
     power = _window_sums(usual_high**2)
     tile_contrast = (_window_sums(high * usual_high) / (power + np.float32(EPSILON))).astype(np.float32)
     structured = baseline[STRUCTURE:ACUTANCE] >= STRUCTURED_MIN
     rises = (current - baseline)[STRUCTURE:ACUTANCE][structured]
     enough = rises.size >= TILES_MIN
-    contrast = quantile(tile_contrast[structured] if enough else tile_contrast, UPPER_QUARTILE)
+    told = structured & ~ignored.ravel()
+    contrast = quantile(tile_contrast[told] if told.sum() >= TILES_MIN else tile_contrast, UPPER_QUARTILE)
+    tile_contrast[(ignored & ~masked).ravel()] = max(0.0, contrast)
     lift = quantile((cells - np.float32(contrast) * usual_cells)[::2, ::2].ravel(), MEDIAN)
     veil = math.log2(1.0 + max(0.0, lift) / (max(contrast, 0.05) * AIRLIGHT_LEVEL)) if contrast > 0 else 0.0
     hidden, evident = _hidden(current, baseline, tile_contrast, power >= 16 * SHADED_LEVELS**2, contrast)
@@ -170,7 +175,7 @@ def compare(current: Grid, packed: bytes) -> Change:
         structure=quantile(rises, MEDIAN) / STRUCTURE_UNITS if enough else math.nan,
         structure_top=quantile(rises, TOP) / STRUCTURE_UNITS if enough else math.nan,
         structured_hidden_share=int((evident & structured).sum()) / max(STRUCTURED_COUNT_MIN, rises.size),
-        hidden_share=float(hidden.mean()),
+        hidden_share=int(hidden.sum()) / max(1, int((hidden | ~masked.ravel()).sum())),
         cast=math.hypot(
             quantile((current - baseline)[COLOUR_U:COLOUR_V], MEDIAN),
             quantile((current - baseline)[COLOUR_V:SEASON], MEDIAN),

@@ -14,9 +14,10 @@ from engine.judge.compare import compare
 from engine.judge.confirmation import apply_doubted, apply_outcome
 from engine.judge.doubt import doubt_text
 from engine.judge.features import extract_features
-from engine.judge.picture_rules import PictureAssessment, assess_picture, ordered
+from engine.judge.picture_rules import Mask, PictureAssessment, assess_picture, ordered
 from engine.judge.second_visit import why_seen_twice
 from engine.judge.state import JudgeState, Outcome
+from engine.judge.views import by_view, combined, worst_scores
 from engine.model.active_area import WHOLE
 from engine.model.faults import severity
 from engine.model.measurement import Measurement, Scores
@@ -63,7 +64,7 @@ def judge_measurement(
         doubted = "" if only_visit else why_seen_twice(assessment.kinds, measurement, before)
         figures = {**measurement.figures, **assessment.figures}
         doubt = doubt_text(assessment.unknown, measurement, settings)
-        detail = "; ".join(filter(None, (doubt, _hidden_regions(assessment))))
+        detail = assessment.detail or "; ".join(filter(None, (doubt, _hidden_regions(assessment))))
     state = State.FAULT if assessment.kinds else State.OK if assessment.unknown is None else State.UNKNOWN
     outcome = Outcome(state, assessment.kinds, assessment.cause)
     if doubted:
@@ -83,7 +84,7 @@ def judge_measurement(
         announced=judge_state.announced or State.UNKNOWN,
         announced_kinds=judge_state.announced_kinds,
         since_wall_ns=judge_state.since_wall_ns,
-        scores=Scores(None, None, None) if measurement.damage else measurement.scores,
+        scores=Scores(None, None, None) if measurement.damage else worst_scores(measurement),
         figures=figures,
         thresholds=thresholds(settings),
         rules_version=RULES_VERSION,
@@ -142,13 +143,31 @@ def _assess_and_learn(
     measurement: Measurement, judge_state: JudgeState, settings: JudgeSettings, working: bool
 ) -> tuple[PictureAssessment, JudgeState]:
     """Assess an undamaged picture; return the assessment, and the judge state updated with the picture."""
-    tiles = measurement.tiles
-    if tiles is None or not _is_readable(measurement.signature):
-        return assess_picture(measurement, settings), judge_state
     judge_state = active_area.before_visit(judge_state, measurement)
     if measurement.area != (judge_state.area or WHOLE):
         assessment = assess_picture(measurement, settings)  # it was measured in an area that is not the camera's
-        return assessment, active_area.after_visit(judge_state, measurement, faultless=not assessment.kinds)
+    elif measurement.views:
+        parts = by_view(measurement)
+        assessed = [
+            _assess_view(part, state, settings, working)
+            for part, state in zip(parts, judge_state.view_states(), strict=True)
+        ]
+        judge_state = judge_state.with_view_states([state for _, state in assessed])
+        assessment = combined([assessment for assessment, _ in assessed], parts, settings)
+        if not assessment.kinds and assessment.unknown in _LEARNED_UNKNOWNS:
+            judge_state = judge_state._replace(headers=measurement.headers)
+    else:
+        assessment, judge_state = _assess_view(measurement, judge_state, settings, working)
+    return assessment, active_area.after_visit(judge_state, measurement, faultless=not assessment.kinds)
+
+
+def _assess_view(
+    measurement: Measurement, judge_state: JudgeState, settings: JudgeSettings, working: bool
+) -> tuple[PictureAssessment, JudgeState]:
+    """Assess the picture of one view against its own state; return that updated."""
+    tiles = measurement.tiles
+    if tiles is None or not _is_readable(measurement.signature):
+        return assess_picture(measurement, settings), judge_state
     infrared = measurement.figures.get("chroma_std", 0.0) < INFRARED_CHROMA_MAX
     baseline = judge_state.baseline(infrared=infrared)
     features = extract_features(measurement.signature, tiles, judge_state.tile_means, settings.frozen_tolerance)
@@ -183,7 +202,7 @@ def _assess_and_learn(
     )
     assessment.figures["baseline_visits"] = float(baseline.visits)
     assessment.figures["same_visits"] = float(judge_state.same_visits)
-    return assessment, active_area.after_visit(judge_state, measurement, faultless=not assessment.kinds)
+    return assessment, judge_state
 
 
 def _assess(
@@ -200,14 +219,20 @@ def _assess(
     baseline, or if that one has too few visits as well; otherwise against the other mode's.
     """
     if baseline.visits >= settings.baseline_visits_min:
-        return assess_against_baseline(measurement, compare(codes, baseline), baseline, judge_state, settings)
+        change = compare(codes, baseline, _masked(measurement))
+        return assess_against_baseline(measurement, change, baseline, judge_state, settings)
     other = judge_state.baseline(infrared=not infrared)
     if other.visits >= settings.baseline_visits_min:
         # A grey cloth is not the night mode: the scene of the other mode must be there.
-        change = compare(codes, other)
+        change = compare(codes, other, _masked(measurement))
         if change.match < settings.scene_match_min:
             return assess_against_baseline(measurement, change, other, judge_state, settings)
     return assess_picture(measurement, settings)
+
+
+def _masked(measurement: Measurement) -> Mask | None:
+    """Return the tiles that privacy masks cover; None if there are none."""
+    return None if measurement.tiles is None else measurement.tiles.masked
 
 
 def _count_soft(

@@ -1,4 +1,4 @@
-"""The judge state: what the judge keeps of one camera, as a value and as bytes, under 4 KB per camera. Pure."""
+"""The judge state: what the judge keeps of one camera, as a value and as bytes, under 4 KB per view. Pure."""
 
 import struct
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
-from engine.model.active_area import ActiveArea, is_valid
+from engine.model.active_area import QUARTERS, ActiveArea, is_valid
 from engine.model.verdict import Cause, FaultKind, State
 
 VERSION = 4
@@ -20,15 +20,16 @@ STATE_BYTES_MAX = 4096
 _STATES = tuple(State)
 _KINDS = tuple(FaultKind)
 _CAUSES = tuple(Cause)
-_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHIHHHHB")
+_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHIHHHHBBH")
 # version, announced + 1, announced cause + 1, announced kinds, since, outcomes, same visits, still visits, compared at,
 # stream time, clock still visits, soft visits, soft since, sizes of tile means, hidden tiles and both baselines,
-# headers, active area, visits that saw another one
-_LATER_BYTES = {2: 13, 3: 9}
+# headers, active area with its views, visits that saw another one, size of the views' states
+_LATER_BYTES = {2: 16, 3: 12}
 """Bytes of the last fields, which these versions do not have."""
-_AREA = struct.Struct("<HHHH")
-_AREA_BEGINS = _HEADER.size - _AREA.size - 1
-_NO_AREA = 0, 0, 0, 0
+_AREA = struct.Struct("<HHHHB")
+_AREA_BEGINS = _HEADER.size - _AREA.size - 3
+_NO_AREA = 0, 0, 0, 0, 0
+_VIEW_SIZE = struct.Struct("<H")
 _OUTCOME = struct.Struct("<BBI")
 OUTCOME_BYTES = _OUTCOME.size
 _HEADER_V1 = struct.Struct("<BBHQBHQHHH")
@@ -79,7 +80,8 @@ class JudgeState(NamedTuple):
     softer than the season, all later than `soft_since_wall_ns`. `day_baseline`, `infrared_baseline`: layout in
     engine/judge/baseline.py. `headers`: Measurement.headers of the last good picture; 0 if there was none. `area`: the
     active area of its pictures, which the baselines are of, None if none could be told yet; `area_visits`: number of
-    latest visits in a row that saw another one.
+    latest visits in a row that saw another one. `views`: the states of its views if it has several, as bytes; see
+    `view_states`.
     """
 
     announced: State | None = None
@@ -101,6 +103,7 @@ class JudgeState(NamedTuple):
     headers: int = 0
     area: ActiveArea | None = None
     area_visits: int = 0
+    views: bytes = b""
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -125,7 +128,23 @@ class JudgeState(NamedTuple):
             soft_since_wall_ns=0,
             area=None,
             area_visits=0,
+            views=b"",
         )
+
+    def view_states(self) -> tuple["JudgeState", ...]:
+        """Return the state of each of QUARTERS views, without outcomes; of views never seen if there are none."""
+        states: list[JudgeState] = []
+        place = 0
+        while place + _VIEW_SIZE.size <= len(self.views) and len(states) < QUARTERS:
+            end = place + _VIEW_SIZE.size + _VIEW_SIZE.unpack_from(self.views, place)[0]
+            states.append(JudgeState.from_bytes(self.views[place + _VIEW_SIZE.size : end]))
+            place = end
+        return tuple(states) if len(states) == QUARTERS else (JudgeState(),) * QUARTERS
+
+    def with_view_states(self, states: Iterable["JudgeState"]) -> "JudgeState":
+        """Return the state with those of its views."""
+        blobs = [state._replace(packed_outcomes=b"", views=b"").to_bytes() for state in states]
+        return self._replace(views=b"".join(_VIEW_SIZE.pack(len(blob)) + blob for blob in blobs))
 
     def without_last_outcome(self) -> "JudgeState":
         """Return nearly the state before the last visit: its outcome is removed, what the baseline learned stays."""
@@ -156,8 +175,16 @@ class JudgeState(NamedTuple):
             self.headers,
             *(_NO_AREA if self.area is None else self.area),
             self.area_visits,
+            len(self.views),
         )
-        parts = (self.packed_outcomes, self.tile_means, self.hidden, self.day_baseline, self.infrared_baseline)
+        parts = (
+            self.packed_outcomes,
+            self.tile_means,
+            self.hidden,
+            self.day_baseline,
+            self.infrared_baseline,
+            self.views,
+        )
         return b"".join((header, *parts))
 
     @staticmethod
@@ -178,9 +205,9 @@ class JudgeState(NamedTuple):
         (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *rest) = (
             _HEADER.unpack_from(blob)
         )
-        means, hidden, day, infrared, headers, *area, area_visits = rest
+        means, hidden, day, infrared, headers, *area, area_visits, views = rest
         after = _HEADER.size + count * OUTCOME_BYTES
-        if len(blob) != after + means + hidden + day + infrared or count > OUTCOMES_MAX:
+        if len(blob) != after + means + hidden + day + infrared + views or count > OUTCOMES_MAX:
             return JudgeState()
         packed = blob[_HEADER.size : after]
         sizes_fit = means in (0, TILE_MEANS_BYTES) and hidden in (0, HIDDEN_BYTES)
@@ -188,7 +215,7 @@ class JudgeState(NamedTuple):
             return JudgeState()
         if not {day, infrared} <= {0, BASELINE_BYTES}:
             return JudgeState()
-        ends = [after + means, after + means + hidden, after + means + hidden + day]
+        ends = [after + means, after + means + hidden, after + means + hidden + day, len(blob) - views]
         return JudgeState(
             announced=_member(announced, _STATES),
             announced_kinds=_kinds(kinds),
@@ -205,10 +232,11 @@ class JudgeState(NamedTuple):
             soft_since_wall_ns=soft_since,
             hidden=blob[ends[0] : ends[1]],
             day_baseline=blob[ends[1] : ends[2]],
-            infrared_baseline=blob[ends[2] :],
+            infrared_baseline=blob[ends[2] : ends[3]],
             headers=headers,
             area=_area(*area),
             area_visits=area_visits,
+            views=blob[ends[3] :],
         )
 
 
@@ -219,8 +247,8 @@ def known_area(blob: bytes) -> ActiveArea | None:
     return _area(*_AREA.unpack_from(blob, _AREA_BEGINS))
 
 
-def _area(left: int, top: int, right: int, bottom: int) -> ActiveArea | None:
-    area = ActiveArea(left, top, right, bottom)
+def _area(left: int, top: int, right: int, bottom: int, views: int) -> ActiveArea | None:
+    area = ActiveArea(left, top, right, bottom, views)
     return area if is_valid(area) else None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import bars, masks, row_sampling
+from engine.kernels import bars, masks, quarters, row_sampling
 from engine.kernels.chroma import ROWS_PER_TILE, ChromaSums
 from engine.kernels.edges import INNER_TILE_ROWS, STRIP_SAMPLING, STRONG_FACTOR, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_borders
@@ -204,6 +204,42 @@ def _bar(side: Samples, unit: int, white: int) -> int:
     if (abs(side[behind, many] - levels[1]) <= bars.EDGE_LEVELS * unit).mean() > bars.EDGE_SHARE_MAX:
         return bars.UNDETERMINED
     return depth if depth * bars.SIDE_DIVISOR >= lines else 0
+
+
+def find_seams(picture: Picture) -> npt.NDArray[np.float64]:
+    """Twin of engine.kernels.quarters.measure."""
+    luma, unit = picture.luma.astype(np.int64), 1 << (picture.bit_depth - 8)
+    rows, columns = luma.shape
+    gaps = 2 + columns // 480, 2 + rows // 270
+    seams = np.zeros(4)
+    for half in range(2):
+        if half and max(seams[0], seams[2]) < quarters.LEAP_SHARE:
+            break
+        upper = luma[half * (rows // 2) : (half + 1) * (rows // 2)]
+        left = luma[:, half * (columns // 2) : (half + 1) * (columns // 2)]
+        seams[half] = _seam(upper, columns // 2, gaps[0], unit)
+        seams[2 + half] = _seam(left.T, rows // 2, gaps[1], unit)
+    return seams
+
+
+def _seam(lines: Samples, middle: int, gap: int, unit: int) -> float:
+    """Return the share of places that leap at column `middle` of `lines`, each a place along the seam."""
+    places = lines[np.arange(quarters.SAMPLES) * lines.shape[0] // quarters.SAMPLES]
+    window = quarters.WINDOW
+
+    def leap(at: int) -> npt.NDArray[np.float64]:
+        before, after = places[:, at - gap - window : at - gap], places[:, at + gap : at + gap + window]
+        out: npt.NDArray[np.float64] = np.abs(before[:, ::-1].mean(axis=1) - after.mean(axis=1))
+        return out
+
+    here = leap(middle)
+    largest = np.max([leap(middle + at * (gap + window)) for at in quarters.BESIDE], axis=0)
+    leaps = (here >= quarters.LEAP_LEVELS * unit) & (here >= quarters.LEAP_RATIO * largest)
+    line = places[:, middle]
+    nearer = np.minimum(abs(places[:, middle - 2 * gap] - line), abs(places[:, middle + 2 * gap] - line))
+    same = (abs(line - np.sort(line)[line.size // 2]) <= quarters.LINE_LEVELS * unit).mean()
+    apart = (nearer >= quarters.LEAP_LEVELS * unit).mean()
+    return 1.0 if same >= quarters.LINE_SHARE and apart >= quarters.LEAP_SHARE else float(leaps.mean())
 
 
 def find_masks(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> dict[str, Samples]:

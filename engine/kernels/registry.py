@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels import bars, chroma, edges, luma, masks, pattern, plane, reference
+from engine.kernels import bars, chroma, edges, luma, masks, pattern, plane, quarters, reference
 from engine.kernels.figures import PERCENTILES, figures
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
@@ -104,6 +104,13 @@ KERNELS: tuple[Kernel, ...] = (
         lambda picture: {"plane": reference.analysis_plane(picture).samples},
     ),
     Kernel(
+        "quarters",
+        "How much of a seam each half of the picture's middle lines is.",
+        lambda picture: {"seams": quarters.measure(picture)},
+        lambda picture: {"seams": reference.find_seams(picture)},
+        frozenset({"seams"}),
+    ),
+    Kernel(
         "luma",
         "Tile and cell sums, histogram, profiles and Sobel magnitude of the analysis plane.",
         _luma(luma.measure),
@@ -168,6 +175,14 @@ FIGURES: tuple[FigureKind, ...] = (
         1,
         "Share of the picture within its bars and outside its masks: the part that is measured and judged. Absent if "
         "that is all of it.",
+        optional=True,
+    ),
+    FigureKind(
+        "active_views",
+        "1",
+        4,
+        4,
+        "Cameras' pictures in the active area, each judged by itself. Absent if it is one.",
         optional=True,
     ),
     FigureKind("masked_share", "1", 0, 1, "Share of the active area that privacy masks cover.", optional=True),

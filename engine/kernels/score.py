@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from engine.kernels.bars import seen_area
 from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
+from engine.kernels.quarters import is_quartered
 from engine.kernels.signature import pack
-from engine.model.active_area import WHOLE, ActiveArea, figures_of
-from engine.model.measurement import Scores
+from engine.model.active_area import QUARTERS, WHOLE, ActiveArea, figures_of
+from engine.model.measurement import CameraView, Scores
 from engine.model.picture import PICTURE_SIDE_PX_MIN, Picture, TileMap
 
 PLANE_SIDE_MIN = PICTURE_SIDE_PX_MIN // 2
@@ -16,7 +17,8 @@ PLANE_SIDE_MIN = PICTURE_SIDE_PX_MIN // 2
 
 class Scored(NamedTuple):
     """`figures`: by the names in engine/kernels/registry.py. `signature`: see engine/kernels/signature.py. `area`: the
-    part of the picture that was measured, `seen_area`: what its own bars leave, None if that cannot be told."""
+    part of the picture that was measured, `seen_area`: what its own bars leave, None if that cannot be told. `views`:
+    if the area has several, each of them."""
 
     figures: dict[str, float]
     scores: Scores
@@ -24,6 +26,7 @@ class Scored(NamedTuple):
     signature: bytes
     area: ActiveArea
     seen_area: ActiveArea | None
+    views: tuple[CameraView, ...]
 
 
 def score(picture: Picture, known_area: ActiveArea | None = None) -> Scored:
@@ -32,13 +35,22 @@ def score(picture: Picture, known_area: ActiveArea | None = None) -> Scored:
     `known_area`: the active area that this camera's pictures have; None measures within the bars of this picture.
     """
     seen = seen_area(picture)
+    if seen is not None and is_quartered(picture.cropped(seen)):
+        seen = seen._replace(views=QUARTERS)
     area = known_area or seen or WHOLE
     part = picture.cropped(area)
-    if min(part.luma.shape) < PLANE_SIDE_MIN:
+    if min(part.luma.shape) < PLANE_SIDE_MIN * (2 if area.views > 1 else 1):
         area, part = WHOLE, picture  # the size has changed, and what was known leaves too little of it
-    named, scores, grids, cells, masked = figures(part)
+    quarters = range(QUARTERS) if area.views > 1 else ()
+    views = tuple(CameraView(*_measured(picture.cropped(area.quarter(index)))) for index in quarters)
+    named, scores, tiles, signature = _measured(part)
     named |= figures_of(area)
-    if masked is not None:
+    if "masked_share" in named:
         named["active_share"] = area.share * (1.0 - named["masked_share"])
+    return Scored(named, scores, tiles, signature, area, seen, views)
+
+
+def _measured(part: Picture) -> tuple[dict[str, float], Scores, TileMap, bytes]:
+    named, scores, grids, cells, masked = figures(part)
     tiles = TileMap(grids[LUMA], grids[STRUCTURE], grids[ACUTANCE:U], grids[U], grids[V], masked)
-    return Scored(named, scores, tiles, pack(cells), area, seen)
+    return named, scores, tiles, pack(cells)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.model.active_area import WHOLE, ActiveArea
 from engine.model.keyframe import Codec
@@ -21,6 +22,15 @@ class Scores:
     occlusion: float | None
 
 
+class CameraView(NamedTuple):
+    """One of several cameras' pictures in a picture: what is measured of it, named as in Measurement."""
+
+    figures: Mapping[str, float]
+    scores: Scores
+    tiles: TileMap
+    signature: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Everything measured on one picture. It holds no verdict, so that a verdict can be recomputed and audited.
@@ -31,7 +41,7 @@ class Measurement:
     thumbnail for freeze and move checks, layout in engine/kernels/signature.py. `decode_ns`, `kernels_ns`: elapsed time
     of decoding and measuring; `decode_cpu_ns`, `kernels_cpu_ns`: processor time of the same, 0 if not measured. `area`:
     the part of the picture that figures, tiles and signature are of; `seen_area`: what its own bars leave, None if that
-    cannot be told.
+    cannot be told. `views`: if `area` has several views, each of them, in the order of QUARTER_NAMES.
     """
 
     camera_id: str
@@ -58,3 +68,4 @@ class Measurement:
     fragile: bool = False
     area: ActiveArea = WHOLE
     seen_area: ActiveArea | None = None
+    views: tuple[CameraView, ...] = ()

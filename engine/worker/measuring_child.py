@@ -16,6 +16,7 @@ from engine.errors import ConfigError
 from engine.kernels import warmup as kernels
 from engine.model.keyframe import PAYLOAD_BYTES_MAX
 from engine.runtime.confinement import ConfineMode, Policy, confine, readable
+from engine.runtime.memory import keep_freed_memory
 from engine.worker import wire
 from engine.worker.cpu_budget import CpuBudget
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     """Measure until the pipe ends. `arguments`: descriptor of the pipe, CPU seconds for the largest picture,
     runtime.confine."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent ends the pipe
+    keep_freed_memory()
     pipe, cpu_limit_s, mode = arguments
     connection: Connection = Connection(int(pipe))
     kernels.warm_up()

@@ -21,6 +21,7 @@ from engine.model.picture import RenderedPicture
 from engine.model.verdict import Verdict
 from engine.runtime.confinement import Confined
 from engine.runtime.control import STOP, TAKE, Control
+from engine.runtime.memory import keep_freed_memory
 from engine.runtime.transport import Poller, Transport
 from engine.worker import wire
 from engine.worker.cpu_budget import RENDER_SHARE, CpuBudget
@@ -47,6 +48,7 @@ def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Contr
     `credit`: jobs that may wait here at once. `cpu_limit_s`: CPU seconds for the largest picture. `confined`: what this
     process was confined to.
     """
+    keep_freed_memory()
     transport = Transport()
     hub = transport.connect_dealer(address, name)
     poller = Poller()
@@ -164,4 +166,5 @@ def measure(decoder: Decoder, keyframe: Keyframe, known_area: ActiveArea | None 
         fragile=picture.fragile,
         area=scored.area,
         seen_area=scored.seen_area,
+        views=scored.views,
     )

@@ -18,7 +18,7 @@ from engine.judge.state import (
     known_area,
     pack_outcomes,
 )
-from engine.model.active_area import UNITS, ActiveArea
+from engine.model.active_area import QUARTERS, UNITS, ActiveArea
 from engine.model.verdict import Cause, FaultKind, State
 
 KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
@@ -47,8 +47,10 @@ HISTORIES = st.builds(
     day_baseline=BLOBS,
     infrared_baseline=BLOBS,
     headers=st.integers(0, 2**32 - 1),
-    area=st.none() | st.builds(ActiveArea, LOW_SIDES, LOW_SIDES, HIGH_SIDES, HIGH_SIDES),
+    area=st.none()
+    | st.builds(ActiveArea, LOW_SIDES, LOW_SIDES, HIGH_SIDES, HIGH_SIDES, st.sampled_from([1, QUARTERS])),
     area_visits=st.integers(0, 255),
+    views=st.just(b"") | st.binary(max_size=300),
 )
 
 

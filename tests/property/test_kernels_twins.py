@@ -25,6 +25,10 @@ def a_plane(rng: np.random.Generator, rows: int, columns: int, depth: int, paddi
         steps = np.kron(coarse, np.ones((block, block), np.int64))[:rows, :columns]
         noise = rng.integers(-2, 2, (rows, columns), endpoint=True)
         memory[:, :columns] = np.clip(steps + noise, 0, top)
+    if rng.random() < 0.3:
+        half = rows // 2
+        memory[half:] = np.clip(memory[half:].astype(np.int64) // 3, 0, top)
+        memory[:, columns // 2 : columns // 2 + int(rng.integers(0, 6))] = rng.integers(0, top)
     if rng.random() < 0.4:
         add_masks(rng, memory[:, :columns], top)
     if rng.random() < 0.4:

@@ -5,6 +5,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.accuracy.imaging.light import Rgb
@@ -23,6 +24,14 @@ class Frame:
 
     kind: str
     seed: int
+
+    def shown(self, picture: Rgb) -> npt.NDArray[np.bool_]:
+        """Return which samples of a picture of this size are not under a mask, shape (rows, columns)."""
+        if self.kind != "masks":
+            return np.ones(picture.shape[:2], np.bool_)
+        white = np.full_like(picture, 255)
+        shown: npt.NDArray[np.bool_] = self.put(white)[..., 0] == 255
+        return shown
 
     def put(self, picture: Rgb) -> Rgb:
         """Return a picture of the same size with this one in it."""
@@ -74,14 +83,24 @@ def _with_banner(picture: Rgb, random: np.random.Generator) -> Rgb:
 
 
 def _four_views(picture: Rgb, random: np.random.Generator) -> Rgb:
-    """Return four views of the room: the picture at half its size, mirrored in each way, with lines between."""
+    """Return four views of the room, as four cameras have them, at half their size, some with lines between."""
     rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
-    view = _resized(picture, columns, rows)
-    views = [view, view[:, ::-1], view[::-1], view[::-1, ::-1]]
-    order = random.permutation(4)
+    views = []
+    for corner in range(4):
+        share = random.uniform(0.6, 0.75)
+        height, width = round(picture.shape[0] * share), round(picture.shape[1] * share)
+        top = (picture.shape[0] - height) * (corner // 2)
+        left = (picture.shape[1] - width) * (corner % 2)
+        view = picture[top : top + height, left : left + width]
+        gain = min(1.6, max(0.6, picture.mean() / max(1.0, view.mean())))  # each camera sets its own exposure
+        brightened = np.clip(view * gain, 0, 255).astype(np.uint8)
+        views.append(_resized(brightened, columns, rows))
+    shift = int(random.integers(1, 4))  # no view is beside those that it borders on
+    order = [(corner + shift) % 4 for corner in range(4)]
     upper, lower = (np.concatenate([views[order[at]], views[order[at + 1]]], axis=1) for at in (0, 2))
     four = np.zeros_like(picture)
     four[: 2 * rows, : 2 * columns] = np.concatenate([upper, lower])
-    line = _LEVELS[random.integers(len(_LEVELS))]
-    four[rows - 1 : rows + 1] = four[:, columns - 1 : columns + 1] = line
+    if random.random() < 0.5:
+        line = _LEVELS[random.integers(len(_LEVELS))]
+        four[rows - 1 : rows + 1] = four[:, columns - 1 : columns + 1] = line
     return four

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from engine.errors import WireError
 from engine.model.active_area import WHOLE, ActiveArea, is_valid
 from engine.model.keyframe import Codec, DropReason
-from engine.model.measurement import Measurement, Scores
+from engine.model.measurement import CameraView, Measurement, Scores
 from engine.model.picture import TileMap
 from engine.model.visit import FeedKind
 from patrol.v1 import feed_pb2, measurement_pb2
@@ -54,21 +54,9 @@ def fill_measurement(message: measurement_pb2.Measurement, source: Measurement) 
     message.full_range, message.interlaced = source.full_range, source.interlaced
     message.damage.extend(source.damage)
     message.figures.update(source.figures)
-    scores = source.scores
-    if scores.sharpness is not None:
-        message.scores.sharpness = scores.sharpness
-    if scores.exposure is not None:
-        message.scores.exposure = scores.exposure
-    if scores.occlusion is not None:
-        message.scores.occlusion = scores.occlusion
+    _fill_scores(message.scores, source.scores)
     if source.tiles is not None:
-        message.tiles.rows, message.tiles.columns = source.tiles.luma.shape
-        message.tiles.luma_f32 = source.tiles.luma.tobytes()
-        message.tiles.structure_f32 = source.tiles.structure.tobytes()
-        message.tiles.acutance_f32 = source.tiles.acutance.tobytes()
-        message.tiles.u_f32, message.tiles.v_f32 = source.tiles.u.tobytes(), source.tiles.v.tobytes()
-        if source.tiles.masked is not None:
-            message.tiles.masked = source.tiles.masked.tobytes()
+        _fill_tiles(message.tiles, source.tiles)
     message.signature = source.signature
     message.decode_ns, message.kernels_ns = source.decode_ns, source.kernels_ns
     message.decode_cpu_ns, message.kernels_cpu_ns = source.decode_cpu_ns, source.kernels_cpu_ns
@@ -77,11 +65,15 @@ def fill_measurement(message: measurement_pb2.Measurement, source: Measurement) 
         fill_area(message.area, source.area)
     if source.seen_area is not None:
         fill_area(message.seen_area, source.seen_area)
+    for view in source.views:
+        part = message.views.add(signature=view.signature)
+        part.figures.update(view.figures)
+        _fill_scores(part.scores, view.scores)
+        _fill_tiles(part.tiles, view.tiles)
 
 
 def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
     """Return the measurement in a protobuf message. Raises KeyError for a codec or source that is not known."""
-    scores = message.scores
     return Measurement(
         camera_id=message.camera_id,
         visit_id=message.visit_id,
@@ -96,11 +88,7 @@ def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
         interlaced=message.interlaced,
         damage=tuple(message.damage),
         figures=dict(message.figures),
-        scores=Scores(
-            sharpness=scores.sharpness if scores.HasField("sharpness") else None,
-            exposure=scores.exposure if scores.HasField("exposure") else None,
-            occlusion=scores.occlusion if scores.HasField("occlusion") else None,
-        ),
+        scores=_scores(message.scores),
         tiles=_tiles(message.tiles) if message.HasField("tiles") else None,
         signature=message.signature,
         decode_ns=message.decode_ns,
@@ -111,19 +99,50 @@ def measurement_of(message: measurement_pb2.Measurement) -> Measurement:
         fragile=message.fragile,
         area=area_of(message.area) if message.HasField("area") else WHOLE,
         seen_area=area_of(message.seen_area) if message.HasField("seen_area") else None,
+        views=tuple(
+            CameraView(dict(part.figures), _scores(part.scores), _tiles(part.tiles), part.signature)
+            for part in message.views
+        ),
     )
+
+
+def _fill_scores(message: measurement_pb2.Scores, scores: Scores) -> None:
+    if scores.sharpness is not None:
+        message.sharpness = scores.sharpness
+    if scores.exposure is not None:
+        message.exposure = scores.exposure
+    if scores.occlusion is not None:
+        message.occlusion = scores.occlusion
+
+
+def _scores(message: measurement_pb2.Scores) -> Scores:
+    return Scores(
+        sharpness=message.sharpness if message.HasField("sharpness") else None,
+        exposure=message.exposure if message.HasField("exposure") else None,
+        occlusion=message.occlusion if message.HasField("occlusion") else None,
+    )
+
+
+def _fill_tiles(message: measurement_pb2.TileMap, tiles: TileMap) -> None:
+    message.rows, message.columns = tiles.luma.shape
+    message.luma_f32 = tiles.luma.tobytes()
+    message.structure_f32 = tiles.structure.tobytes()
+    message.acutance_f32 = tiles.acutance.tobytes()
+    message.u_f32, message.v_f32 = tiles.u.tobytes(), tiles.v.tobytes()
+    if tiles.masked is not None:
+        message.masked = tiles.masked.tobytes()
 
 
 def fill_area(message: measurement_pb2.ActiveArea, area: ActiveArea) -> None:
     """Copy an area into a protobuf message."""
-    message.left, message.top, message.right, message.bottom = area
+    message.left, message.top, message.right, message.bottom, message.views = area
 
 
 def area_of(message: measurement_pb2.ActiveArea) -> ActiveArea:
     """Return the area in a protobuf message. Raises ValueError if its sides are not in order within the picture."""
-    area = ActiveArea(message.left, message.top, message.right, message.bottom)
+    area = ActiveArea(message.left, message.top, message.right, message.bottom, message.views)
     if not is_valid(area):
-        raise ValueError(f"active area {tuple(area)}: sides are 0 to 10000, left < right, top < bottom")
+        raise ValueError(f"active area {tuple(area)}: sides are 0 to 10000, left < right, top < bottom, views 1 or 4")
     return area
 
 

@@ -79,7 +79,8 @@ def test_the_tables_go_between_the_marks_of_a_page_and_nowhere_else() -> None:
         "hit_rate": {"covered": 1.0}, "hits": {"covered": rate},
         "auc": {"sharpness": 0.99, "sharpness_baseline": 0.99, "asked": "all", "intervals": {"sharpness": area},
                 "everything": {"sharpness": area}},
-        "films": {"false_alarm_days": 0}, "frames": {"false_alarm_rate": 0.004, "hits_lost": 1.0}, "labels_right": {"wrong": 0}, "greasing": {"in_time": {"value": 1.0, "n": 3}},
+        "films": {"false_alarm_days": 0}, "frames": {"false_alarm_rate": 0.004, "hits_lost": 1.0},
+        "labels_right": {"wrong": 0}, "greasing": {"in_time": {"value": 1.0, "n": 3}},
         "told_apart": rate, "false_alarm_rate": 0.0, "unknown_rate": 0.0, "shuffled_auc": {"sharpness": 0.5},
         "planted": {"lost": 0.1}, "causes": {"covered": {"covered": 30}},
     }  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from engine.decode.decoder import Decoder
 from engine.kernels.bars import seen_area
+from engine.kernels.quarters import is_quartered
 from engine.kernels.score import Scored, score
 from engine.model.active_area import WHOLE, ActiveArea, area_in
 from engine.model.keyframe import Codec
@@ -56,7 +57,7 @@ def test_bars_are_found_at_their_edge(decoder: Decoder, codec: Codec, bars: tupl
     area = seen_area(coded(decoder, framed(bars, level), codec))
     assert area is not None
     across, down = bars[0] / COLUMNS * 10_000, bars[1] / ROWS * 10_000
-    for side, edge in zip(area, (across, down, 10_000 - across, 10_000 - down), strict=True):
+    for side, edge in zip(area[:4], (across, down, 10_000 - across, 10_000 - down), strict=True):
         assert abs(side - edge) <= 100
 
 
@@ -142,3 +143,45 @@ def test_a_grid_in_which_most_is_of_one_level_has_no_masks(decoder: Decoder) -> 
     levels = np.full((ROWS, COLUMNS), 30.0)
     levels[:, 300:600] = kitchen(ROWS, 300)
     assert "masked_share" not in score(coded(decoder, levels), WHOLE).figures
+
+
+def four_views(line: float | None = None) -> np.ndarray:
+    """Return four scenes in one picture, of different light, with a line between them if one is given."""
+    rows, columns = ROWS // 2, COLUMNS // 2
+    views = [grainy(scene(rows, columns, seed) * light + add, 2.0) for seed, light, add in
+             ((1, 0.9, 10), (2, 0.5, 5), (3, 0.6, 60), (4, 0.4, 20))]  # fmt: skip
+    levels = np.block([[views[0], views[1]], [views[2], views[3]]]).astype(float)
+    if line is not None:
+        levels[rows - 1 : rows + 1] = levels[:, columns - 1 : columns + 1] = line
+    return levels
+
+
+@CODECS
+@pytest.mark.parametrize("line", [None, 0.0, 128.0])
+def test_four_pictures_in_one_are_told_and_each_is_measured(decoder: Decoder, codec: Codec, line: float | None) -> None:
+    of = score(coded(decoder, four_views(line), codec), WHOLE._replace(views=4))
+    assert is_quartered(coded(decoder, four_views(line), codec))
+    assert (of.area.views, len(of.views)) == (4, 4)
+    for index, view in enumerate(of.views):
+        alone = four_views()[
+            (index // 2) * ROWS // 2 : (index // 2 + 1) * ROWS // 2,
+            (index % 2) * COLUMNS // 2 : (index % 2 + 1) * COLUMNS // 2,
+        ]
+        assert view.figures["luma_mean"] == pytest.approx(alone.mean(), abs=2)
+
+
+def test_one_view_is_not_taken_for_four_not_even_with_a_post_in_the_middle(decoder: Decoder) -> None:
+    room = kitchen().astype(float)
+    assert not is_quartered(coded(decoder, room))
+    room[:, COLUMNS // 2 - 8 : COLUMNS // 2 + 8] = 200
+    assert not is_quartered(coded(decoder, room))
+    assert not is_quartered(coded(decoder, np.full((ROWS, COLUMNS), 40.0)))
+
+
+def test_four_views_between_bars_are_found_within_them(decoder: Decoder) -> None:
+    levels = np.zeros((ROWS, COLUMNS))
+    levels[:, 120:840] = four_views()[:, 120:840]
+    of = score(coded(decoder, levels))
+    assert (of.area.views, round(of.area.left, -2), round(of.area.right, -2)) == (4, 1300, 8700)
+    assert of.figures["active_views"] == 4
+    assert area_in(of.figures) == of.area
