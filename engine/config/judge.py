@@ -97,6 +97,29 @@ class JudgeSettings(Section):
     bright_clipped_share_min: float = key(
         0.25, "A picture is too bright if at least this share of it is clipped white.", ge=0, le=1
     )
+    lost_highlights_max: float = key(
+        0.03,
+        "Without a baseline, a picture is doubtful if more than this share of it is burnt out beside lamps and windows "
+        "(figure `lost_highlights`).",
+        ge=0,
+        le=1,
+    )
+    shade_level_min: float = key(
+        40.0,
+        "Without a baseline, a picture is doubtful if its darker part has a lower mean level (figure `shade_level`).",
+        unit="levels",
+        ge=0,
+        le=255,
+    )
+    dull_highlight_max: float = key(
+        165.0,
+        "Without a baseline, a picture is doubtful if 99 % of its levels are below this and its mean below "
+        "`dull_mean_max`: nothing in it is bright.",
+        unit="levels",
+        ge=0,
+        le=255,
+    )
+    dull_mean_max: float = key(95.0, "See `dull_highlight_max`.", unit="levels", ge=0, le=255)
     bright_rise_min: float = key(
         38.0,
         "With a baseline, a picture is too bright if its mean level is this far above the usual one, and "

@@ -2,7 +2,7 @@
 
 from engine.config.judge import JudgeSettings
 from engine.judge.baseline import TILES
-from engine.judge.picture_rules import active_lines, brightness_problem
+from engine.judge.picture_rules import active_lines, brightness_problem, light_doubts
 from engine.model.measurement import Measurement
 from engine.model.verdict import UnknownReason
 
@@ -43,7 +43,7 @@ def _doubtful(measurement: Measurement, settings: JudgeSettings) -> str:
             f"{settings.bright_mean_min:.0f}; darkest twentieth at {figures['luma_p5']:.0f}, limit "
             f"{settings.bright_shadow_min:.0f}"
         )
-    return "; ".join(said)
+    return "; ".join([*said, *light_doubts(measurement, settings)])
 
 
 def _few_edges(measurement: Measurement, settings: JudgeSettings) -> str:

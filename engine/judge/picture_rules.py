@@ -67,6 +67,28 @@ def brightness_problem(measurement: Measurement, settings: JudgeSettings) -> Fau
     return UnknownReason.DOUBTFUL if bright_scene else FaultKind.TOO_BRIGHT
 
 
+def light_doubts(measurement: Measurement, settings: JudgeSettings) -> list[str]:
+    """Return in words why a picture that is neither too dark nor too bright may be badly exposed; empty if it is not.
+
+    Only what the figures tell: a measurement of an earlier version has not all of them.
+    """
+    figures = measurement.figures
+    said = []
+    lost, shade = figures.get("lost_highlights", 0.0), figures.get("shade_level", 255.0)
+    if lost > settings.lost_highlights_max:
+        said.append(
+            f"{100 * lost:.0f} % burnt out beside lamps and windows, limit {100 * settings.lost_highlights_max:.0f} %"
+        )
+    if shade < settings.shade_level_min:
+        said.append(f"level of the darker part {shade:.0f}, limit {settings.shade_level_min:.0f}")
+    if figures["luma_p99"] < settings.dull_highlight_max and figures["luma_mean"] < settings.dull_mean_max:
+        said.append(
+            f"nothing bright: 99 % below level {figures['luma_p99']:.0f}, limit {settings.dull_highlight_max:.0f}, "
+            f"at a mean of {figures['luma_mean']:.0f}, limit {settings.dull_mean_max:.0f}"
+        )
+    return said
+
+
 def light_cause(measurement: Measurement, kinds: set[FaultKind], settings: JudgeSettings) -> Cause | None:
     """Return why a picture is too dark or too bright, None if the picture does not show it.
 
@@ -135,7 +157,8 @@ def _unknown_reason(
     if sharpness < settings.sharpness_sure_min:
         few = measurement.figures["edge_tiles"] < settings.edge_tiles_min
         return UnknownReason.FEATURELESS if few else UnknownReason.DOUBTFUL
-    return UnknownReason.DOUBTFUL if bright is UnknownReason.DOUBTFUL else None
+    doubtful = bright is UnknownReason.DOUBTFUL or light_doubts(measurement, settings)
+    return UnknownReason.DOUBTFUL if doubtful else None
 
 
 def _cover_kind(structureless_share: float, settings: JudgeSettings) -> FaultKind | None:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.kernels import chroma, edges, luma, masks, pattern, plane, row_sampling, summary
-from engine.kernels.exposure import exposure
+from engine.kernels import chroma, edges, luma, pattern, plane, row_sampling, summary
+from engine.kernels.exposure import LOST_HIGH, LOST_LOW, count_clipped, exposure, lost_share, shade_level
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
+from engine.kernels.layout import masks
 from engine.kernels.occlusion import occlusion
 from engine.kernels.sharpness import sharpness
 from engine.kernels.summary import TILES
@@ -37,7 +38,8 @@ NAMES = (
     *(f"luma_p{share}" for share in PERCENTILES),
     "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
     "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern", "edge_tiles",
-    "masked_share", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std",
+    "lost_highlights", "lost_shadows", "shade_level", "masked_share", "acutance", "chroma_u_mean", "chroma_v_mean",
+    "chroma_std",
 )  # fmt: skip
 """The figures in the order in which the compiled call returns them; those of _OPTIONAL are left out if they are nan."""
 _LIMITED_BLACK, _LIMITED_SPAN, _LIMITED_COLOUR_SPAN = 16.0, 219.0, 224.0
@@ -52,11 +54,11 @@ _DETAIL = 6 + len(PERCENTILES)
 _COLOUR = len(NAMES) - 3
 _SCORES = len(NAMES)
 """Index after the figures: sharpness, exposure and occlusion follow them."""
-_MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE, _MASKED = (
+_MEAN, _DARK, _BRIGHT, _SHADOW, _HIGHLIGHT, _SPREAD, _STRUCTURELESS, _ACUTANCE, _MASKED, _LOST = (
     NAMES.index(name)
     for name in (
         "luma_mean", "clipped_dark_share", "clipped_bright_share", "luma_p5", "luma_p95", "tile_luma_std",
-        "structureless_share", "acutance", "masked_share",
+        "structureless_share", "acutance", "masked_share", "lost_highlights",
     )
 )  # fmt: skip
 
@@ -181,6 +183,11 @@ def _measure(
     step_noise = _STEP_NOISE * floor * noise_correction
     ratios = grids[ACUTANCE:U].reshape(-1)
     values[_DETAIL + 11], values[_ACUTANCE] = summary.acutance(edge_sums, scale, step_noise, ratios)
+    clipped = np.zeros((3, TILES), np.int64)
+    count_clipped(shrunk, lines, step, (LOST_LOW / gain + black) * 4.0, (LOST_HIGH / gain + black) * 4.0, clipped)
+    values[_LOST] = lost_share(clipped[0], clipped[1], masked)
+    values[_LOST + 1] = lost_share(clipped[0], clipped[2], masked)
+    values[_LOST + 2] = shade_level(levels, masked)
     values[_COLOUR:_SCORES] = np.nan
     if colour_rows:
         mean_u, variance_u = _measure_chroma(
@@ -192,7 +199,10 @@ def _measure(
         values[_COLOUR], values[_COLOUR + 1] = mean_u, mean_v
         values[_COLOUR + 2] = np.sqrt(max(0.0, variance_u + variance_v))
     values[_SCORES] = sharpness(values[_MEAN], values[_ACUTANCE], values[_SPREAD])
-    values[_SCORES + 1] = exposure(values[_MEAN], values[_SHADOW], values[_HIGHLIGHT], values[_DARK], values[_BRIGHT])
+    values[_SCORES + 1] = exposure(
+        values[_MEAN], values[_SHADOW], values[_HIGHLIGHT], values[_DARK], values[_BRIGHT], values[_LOST],
+        values[_LOST + 1], values[_LOST + 2],
+    )  # fmt: skip
     values[_SCORES + 2] = occlusion(values[_STRUCTURELESS])
 
 

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import bars, masks, quarters, row_sampling
+from engine.kernels import exposure, row_sampling
+from engine.kernels.block_sums import block_sums, kept_borders, lines_of
 from engine.kernels.chroma import ROWS_PER_TILE, ChromaSums
 from engine.kernels.edges import INNER_TILE_ROWS, STRIP_SAMPLING, STRONG_FACTOR, WINDOW, EdgeSums
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS, Factor, tile_borders
+from engine.kernels.layout import masks
+from engine.kernels.layout.reference import find_masks
 from engine.kernels.luma import BANDS, BINS, PLANES, LumaSums
 from engine.kernels.pattern import SEGMENTS, WINDOW_DIVISOR
 from engine.kernels.plane import SAMPLE_MAX, AnalysisPlane, factors
@@ -53,11 +56,11 @@ def measure_luma(plane: AnalysisPlane) -> LumaSums:
     """Twin of engine.kernels.luma.measure, bit for bit except the rounding of `magnitude`."""
     s = plane.samples.astype(np.int64)
     rows, columns = s.shape
-    lines = _lines(plane)
+    lines = lines_of(plane)
     planes, magnitude = derivatives(s)
     used = lines[1:-1] % plane.step == plane.step - 1
     tiles = np.zeros((PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
-    row_borders, column_borders = _kept_borders(plane, TILE_ROWS), tile_borders(columns, TILE_COLUMNS)
+    row_borders, column_borders = kept_borders(plane, TILE_ROWS), tile_borders(columns, TILE_COLUMNS)
     for row in range(TILE_ROWS):
         for column in range(TILE_COLUMNS):
             # Derivatives exist from sample 1 on, so sample y is at y - 1 in their arrays.
@@ -65,32 +68,16 @@ def measure_luma(plane: AnalysisPlane) -> LumaSums:
             across = slice(max(1, column_borders[column]) - 1, min(columns - 1, column_borders[column + 1]) - 1)
             tiles[:, row, column] = [derivative[down, across][used[down]].sum() for derivative in planes]
     column_bands = tile_borders(columns, BANDS)
-    cell_rows = _kept_borders(plane, CELL_ROWS)
+    cell_rows = kept_borders(plane, CELL_ROWS)
     row_bands = [cell_rows[-(-band * CELL_ROWS // BANDS)] for band in range(BANDS)]
     return LumaSums(
         tiles=tiles,
-        cells=_blocks(s, plane, CELL_ROWS, CELL_COLUMNS),
+        cells=block_sums(s, plane, CELL_ROWS, CELL_COLUMNS),
         bins=np.bincount(s[lines % plane.step == 0, ::2].ravel(), minlength=BINS).astype(np.int64),
         rows=np.add.reduceat(s, column_bands[:-1], axis=1).T.astype(np.int32),
         columns=np.add.reduceat(s, row_bands, axis=0).astype(np.int32),
         magnitude=float(magnitude[used].sum()),
     )
-
-
-def _lines(plane: AnalysisPlane) -> Samples:
-    return row_sampling.kept_lines(plane.lines, plane.step)
-
-
-def _kept_borders(plane: AnalysisPlane, tiles: int) -> list[int]:
-    """Return the borders of the rows of tiles, counted in kept rows."""
-    return [int(border) for border in np.searchsorted(_lines(plane), tile_borders(plane.lines, tiles))]
-
-
-def _blocks(s: Samples, plane: AnalysisPlane, rows: int, columns: int) -> Samples:
-    """Return the sums over `rows` x `columns` blocks; `s`: a value for each sample of the plane."""
-    row_sums = np.add.reduceat(s, _kept_borders(plane, rows)[:-1], axis=0)
-    blocks: Samples = np.add.reduceat(row_sums, tile_borders(s.shape[1], columns)[:-1], axis=1)
-    return blocks
 
 
 def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
@@ -108,7 +95,7 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
 def measure_edges(plane: AnalysisPlane, height_min: float) -> EdgeSums:
     """Twin of engine.kernels.edges.measure, bit for bit except the rounding of `thresholds`."""
     s = plane.samples.astype(np.int64)
-    lines = _lines(plane)
+    lines = lines_of(plane)
     anchors = lines % plane.step == 0
     first, end = (row * plane.lines // TILE_ROWS for row in INNER_TILE_ROWS)
     inner = (lines >= max(first, WINDOW // 2 - 1)) & (lines < min(end, plane.lines - WINDOW // 2))
@@ -122,7 +109,7 @@ def measure_edges(plane: AnalysisPlane, height_min: float) -> EdgeSums:
         thresholds[direction] = max(height_min, strong)
         edge = peak & (heights > int(thresholds[direction])) & anchors[:, None]
         for kind, field in enumerate((edge.astype(np.int64), np.where(edge, steps, 0), np.where(edge, heights, 0))):
-            sums[kind, direction] = _blocks(field, plane, TILE_ROWS, TILE_COLUMNS)
+            sums[kind, direction] = block_sums(field, plane, TILE_ROWS, TILE_COLUMNS)
     return EdgeSums(sums[0], sums[1], sums[2], thresholds)
 
 
@@ -173,125 +160,6 @@ def measure_chroma(plane: LumaPlane) -> ChromaSums:
     return ChromaSums(samples, totals, int(samples.sum()), squares)
 
 
-def find_bars(picture: Picture) -> Samples:
-    """Twin of engine.kernels.bars.measure."""
-    luma = picture.luma.astype(np.int64)
-    unit, white = 1 << (picture.bit_depth - 8), bars.white_sample(picture)
-    top, bottom = (_bar(side, unit, white) for side in (luma, luma[::-1]))
-    middle = luma[max(0, top) : luma.shape[0] - max(0, bottom)]
-    left, right = (_bar(side, unit, white) for side in (middle.T, middle.T[::-1]))
-    return np.array([top, bottom, left, right])
-
-
-def _bar(side: Samples, unit: int, white: int) -> int:
-    lines, length = side.shape
-    few, many = (np.arange(count) * length // count for count in (bars.FEW_SAMPLES, bars.SAMPLES))
-    levels = [int(np.sort(side[0, read])[read.size // 2]) for read in (few, many)]
-    for level, read in zip(levels, (few, many), strict=True):
-        if (abs(side[0, read] - level) <= bars.BAR_LEVELS * unit).mean() < bars.BAR_SHARE:
-            return 0
-    limit = int(bars.SIDE_SHARE_MAX * lines)
-    away = abs(side[: limit + 1, many] - levels[1])
-    like = (away <= bars.BAR_LEVELS * unit).mean(axis=1) >= bars.BAR_SHARE
-    like |= (away <= bars.RINGING_LEVELS * unit).mean(axis=1) >= bars.RINGING_SHARE
-    depth = 1
-    for at in np.flatnonzero(like):
-        if at - depth <= lines // bars.TEXT_DIVISOR:
-            depth = int(at) + 1
-    behind = depth + bars.edge_lines(lines)
-    if levels[1] >= white or depth > limit or behind >= lines:
-        return bars.UNDETERMINED
-    if (abs(side[behind, many] - levels[1]) <= bars.EDGE_LEVELS * unit).mean() > bars.EDGE_SHARE_MAX:
-        return bars.UNDETERMINED
-    return depth if depth * bars.SIDE_DIVISOR >= lines else 0
-
-
-def find_seams(picture: Picture) -> npt.NDArray[np.float64]:
-    """Twin of engine.kernels.quarters.measure."""
-    luma, unit = picture.luma.astype(np.int64), 1 << (picture.bit_depth - 8)
-    rows, columns = luma.shape
-    gaps = 2 + columns // 480, 2 + rows // 270
-    seams = np.zeros(4)
-    for half in range(2):
-        if half and max(seams[0], seams[2]) < quarters.LEAP_SHARE:
-            break
-        upper = luma[half * (rows // 2) : (half + 1) * (rows // 2)]
-        left = luma[:, half * (columns // 2) : (half + 1) * (columns // 2)]
-        seams[half] = _seam(upper, columns // 2, gaps[0], unit)
-        seams[2 + half] = _seam(left.T, rows // 2, gaps[1], unit)
-    return seams
-
-
-def _seam(lines: Samples, middle: int, gap: int, unit: int) -> float:
-    """Return the share of places that leap at column `middle` of `lines`, each a place along the seam."""
-    places = lines[np.arange(quarters.SAMPLES) * lines.shape[0] // quarters.SAMPLES]
-    window = quarters.WINDOW
-
-    def leap(at: int) -> npt.NDArray[np.float64]:
-        before, after = places[:, at - gap - window : at - gap], places[:, at + gap : at + gap + window]
-        out: npt.NDArray[np.float64] = np.abs(before[:, ::-1].mean(axis=1) - after.mean(axis=1))
-        return out
-
-    here = leap(middle)
-    largest = np.max([leap(middle + at * (gap + window)) for at in quarters.BESIDE], axis=0)
-    leaps = (here >= quarters.LEAP_LEVELS * unit) & (here >= quarters.LEAP_RATIO * largest)
-    line = places[:, middle]
-    nearer = np.minimum(abs(places[:, middle - 2 * gap] - line), abs(places[:, middle + 2 * gap] - line))
-    same = (abs(line - np.sort(line)[line.size // 2]) <= quarters.LINE_LEVELS * unit).mean()
-    apart = (nearer >= quarters.LEAP_LEVELS * unit).mean()
-    return 1.0 if same >= quarters.LINE_SHARE and apart >= quarters.LEAP_SHARE else float(leaps.mean())
-
-
-def find_masks(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> dict[str, Samples]:
-    """Twin of engine.kernels.masks.measure. `flat`: shape (TILE_ROWS, TILE_COLUMNS)."""
-    borders, columns = _kept_borders(plane, TILE_ROWS), tile_borders(plane.samples.shape[1], TILE_COLUMNS)
-    near = flat.copy()
-    near[1:] |= flat[:-1]
-    near[:-1] |= flat[1:]
-    lines, width = _lines(plane), plane.samples.shape[1]
-    masked, every = np.zeros(plane.samples.shape, np.int64), np.zeros(plane.samples.shape, np.int64)
-    above: list[tuple[int, int, int]] = []
-    for y in np.flatnonzero(lines % plane.step == 0):
-        row = plane.samples[y].astype(np.int64)
-        runs = _runs(row, max(masks.EDGE_SAMPLES, width // masks.RUN_DIVISOR))
-        tiles = near[int(np.searchsorted(borders, y, "right")) - 1]
-        for begin, end, level in runs:
-            touched = [at for at in range(TILE_COLUMNS) if columns[at] >= begin and columns[at + 1] <= end]
-            follows = any(_is_below((begin, end, level), other) for other in above)
-            masked[y, begin:end] = follows and bool(tiles[touched].any())
-        every[y] = 1
-        above = runs
-    samples, counts = (_blocks(field, plane, TILE_ROWS, TILE_COLUMNS).ravel() for field in (every, masked))
-    if counts.sum() > masks.MASKED_MAX * samples.sum():
-        masked[:] = counts[:] = 0
-    second = masked[:, ::2].astype(bool)
-    bins = np.bincount(plane.samples[:, ::2][second], minlength=BINS).astype(np.int64)
-    return {"samples": samples, "masked": counts, "bins": bins}
-
-
-def _runs(row: Samples, length_min: int) -> list[tuple[int, int, int]]:
-    runs: list[tuple[int, int, int]] = []
-    begin, edge = 0, masks.EDGE_SAMPLES
-    while begin < row.size and len(runs) < masks.RUNS_MAX:
-        level = int(row[begin])
-        other = np.flatnonzero(abs(row[begin:] - level) > masks.RUN_UNITS)
-        end = begin + int(other[0]) if other.size else row.size
-        left, right = (
-            bool((abs(beside - level) >= masks.EDGE_UNITS).any())
-            for beside in (row[max(0, begin - edge) : begin], row[end : end + edge])
-        )
-        ends = (left and (right or end > row.size - edge)) or (right and begin < edge)
-        if end - begin >= length_min and ends:
-            runs.append((begin, end, level))
-        begin = end
-    return runs
-
-
-def _is_below(run: tuple[int, int, int], above: tuple[int, int, int]) -> bool:
-    limits = masks.EDGE_SAMPLES, masks.EDGE_SAMPLES, masks.RUN_UNITS
-    return all(abs(mine - theirs) <= limit for mine, theirs, limit in zip(run, above, limits, strict=True))
-
-
 SUMMARY = frozenset(
     {
         "luma_mean", "luma_std", "luma_min", "luma_max", "clipped_dark_share", "clipped_bright_share",
@@ -299,7 +167,8 @@ SUMMARY = frozenset(
         "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
         "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern",
         "edge_tiles", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std", "cells",
-        "luma", "structure", "u", "v", "acutances", "masked_share", "masked",
+        "luma", "structure", "u", "v", "acutances", "masked_share", "masked", "lost_highlights", "lost_shadows",
+        "shade_level",
     }
 )  # fmt: skip
 """Names that `summary` returns; all of its values are rounded."""
@@ -311,7 +180,7 @@ def summary(picture: Picture) -> dict[str, Any]:
     sums = measure_luma(plane)
     gain, black = (1.0, 0.0) if picture.full_range else (255.0 / 219.0, 16.0)
     scale = gain / 4
-    samples = _blocks(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
+    samples = block_sums(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
     cells = np.clip(sums.cells * (scale / samples) - black * gain, 0, 255)  # in this order: half a unit is rounded
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
     count, sobel, laplacian, immerkaer = sums.tiles.astype(np.float64)
@@ -337,7 +206,12 @@ def summary(picture: Picture) -> dict[str, Any]:
     sigma = float(immerkaer.sum() / count.sum() * scale * np.sqrt(np.pi / 2) / 6)
     energy = float(laplacian.sum() / count.sum() * scale**2)
     slope, magnitude = sobel.sum() / count.sum() * scale**2, sums.magnitude / count.sum() * scale
+    low, high = (exposure.LOST_LOW / gain + black) * 4, (exposure.LOST_HIGH / gain + black) * 4
+    clipped = count_clipped(plane, low, high)
     return {
+        "lost_highlights": _lost(clipped["bright"], clipped["samples"], seen),
+        "lost_shadows": _lost(clipped["dark"], clipped["samples"], seen),
+        "shade_level": np.sort(luma[seen])[int(exposure.SHADE_SHARE * (seen.sum() - 1))],
         **_light(sums.bins - mask_bins, gain, black),
         **_colour(picture),
         "laplacian_energy": energy,
@@ -373,6 +247,19 @@ def _mask_tiles(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> tuple[Any,
     wide = np.pad(masked, 1)
     near = wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
     return masked, (counts > 0) | near, found["bins"], counts.sum() / samples.sum()
+
+
+def count_clipped(plane: AnalysisPlane, low: float = 24.0, high: float = 1000.0) -> dict[str, Samples]:
+    """Twin of engine.kernels.exposure.measure. `low`, `high`: in quarter levels."""
+    anchors = (lines_of(plane) % plane.step == 0)[:, None] & np.ones(plane.samples.shape, np.bool_)
+    marks = anchors, anchors & (plane.samples >= np.ceil(high)), anchors & (plane.samples <= max(0.0, np.floor(low)))
+    sums = [block_sums(mark.astype(np.int64), plane, TILE_ROWS, TILE_COLUMNS).ravel() for mark in marks]
+    return dict(zip(("samples", "bright", "dark"), sums, strict=True))
+
+
+def _lost(clipped: Samples, samples: Samples, seen: npt.NDArray[np.bool_]) -> float:
+    shares = np.sort((clipped / samples)[seen.ravel()])
+    return float(shares[: shares.size - int(exposure.LEFT_OUT * shares.size)].mean())
 
 
 def _light(bins: npt.NDArray[np.int64], gain: float, black: float) -> dict[str, float]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels import bars, chroma, edges, luma, masks, pattern, plane, quarters, reference
+from engine.kernels import chroma, edges, exposure, luma, pattern, plane, reference
 from engine.kernels.figures import PERCENTILES, figures
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
+from engine.kernels.layout import bars, masks, quarters
+from engine.kernels.layout import reference as layout
 from engine.kernels.summary import CLIPPED_HIGH, CLIPPED_LOW
 from engine.model.picture import Picture
 
@@ -95,7 +97,7 @@ KERNELS: tuple[Kernel, ...] = (
         "bars",
         "Lines of the bars at the four sides of the picture.",
         lambda picture: {"bars": bars.measure(picture)},
-        lambda picture: {"bars": reference.find_bars(picture)},
+        lambda picture: {"bars": layout.find_bars(picture)},
     ),
     Kernel(
         "plane",
@@ -107,7 +109,7 @@ KERNELS: tuple[Kernel, ...] = (
         "quarters",
         "How much of a seam each half of the picture's middle lines is.",
         lambda picture: {"seams": quarters.measure(picture)},
-        lambda picture: {"seams": reference.find_seams(picture)},
+        lambda picture: {"seams": layout.find_seams(picture)},
         frozenset({"seams"}),
     ),
     Kernel(
@@ -121,7 +123,13 @@ KERNELS: tuple[Kernel, ...] = (
         "masks",
         "Samples of privacy masks by tile, and their histogram.",
         lambda picture: masks.measure(plane.analysis_plane(picture), _some_flat(picture)),
-        lambda picture: reference.find_masks(plane.analysis_plane(picture), _some_flat(picture)),
+        lambda picture: layout.find_masks(plane.analysis_plane(picture), _some_flat(picture)),
+    ),
+    Kernel(
+        "clipped",
+        "Samples that are burnt out or black, by tile.",
+        lambda picture: exposure.measure(plane.analysis_plane(picture)),
+        lambda picture: reference.count_clipped(plane.analysis_plane(picture)),
     ),
     Kernel(
         "edges",
@@ -205,6 +213,24 @@ FIGURES: tuple[FigureKind, ...] = (
     ),
     FigureKind("clipped_dark_share", "1", 0, 1, f"Share of samples at {CLIPPED_LOW:.0f} levels or less."),
     FigureKind("clipped_bright_share", "1", 0, 1, f"Share of samples at {CLIPPED_HIGH:.0f} levels or more."),
+    FigureKind(
+        "lost_highlights",
+        "1",
+        0,
+        1,
+        f"Share of samples at {exposure.LOST_HIGH:.0f} levels or more, without the {100 * exposure.LEFT_OUT:.0f} % of "
+        "the tiles that have the most: what is burnt out beside lamps and windows.",
+    ),
+    FigureKind(
+        "lost_shadows", "1", 0, 1, f"The same of samples at {exposure.LOST_LOW:.0f} levels or less: what is black."
+    ),
+    FigureKind(
+        "shade_level",
+        "levels",
+        0,
+        255,
+        f"Mean level that {100 * exposure.SHADE_SHARE:.0f} % of the tiles do not exceed: how light the darker part is.",
+    ),
     FigureKind(
         "gradient_energy", "levels^2", 0, 2 * _SQUARES, "Mean square of the Sobel gradient, in levels per sample."
     ),

@@ -3,9 +3,9 @@ compiler."""
 
 from typing import NamedTuple
 
-from engine.kernels.bars import seen_area
 from engine.kernels.figures import ACUTANCE, LUMA, STRUCTURE, U, V, figures
-from engine.kernels.quarters import is_quartered
+from engine.kernels.layout.bars import seen_area
+from engine.kernels.layout.quarters import is_quartered
 from engine.kernels.signature import pack
 from engine.model.active_area import QUARTERS, WHOLE, ActiveArea, figures_of
 from engine.model.measurement import CameraView, Scores

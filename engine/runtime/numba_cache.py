@@ -38,7 +38,7 @@ def _digest() -> str:
     """Digest all compiled source: Numba checks only a function's own file, not the files of functions it calls."""
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        for file in sorted((Path(__file__).parents[1] / package).glob("*.py")):
+        for file in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -21,6 +21,7 @@ HOUR_NS = 60 * MINUTE_NS
 GOOD = {
     "luma_mean": 120.0, "luma_p1": 30.0, "luma_p5": 40.0, "luma_p50": 118.0, "luma_p95": 200.0, "luma_p99": 220.0,
     "clipped_bright_share": 0.0, "structureless_share": 0.1, "edge_tiles": 100.0, "flat_share": 0.0, "noise_floor": 0.6,
+    "lost_highlights": 0.0, "lost_shadows": 0.0, "shade_level": 90.0,
     "row_pattern": 1.0, "column_pattern": 1.0, "chroma_std": 15.0,
 }  # fmt: skip
 SHAPE = (9, 16)

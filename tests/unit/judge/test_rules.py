@@ -14,7 +14,7 @@ from engine.kernels import signature
 from engine.model.keyframe import Codec
 from engine.model.verdict import Cause, FaultKind, Severity, State, UnknownReason
 from engine.model.visit import FailureReason, VisitFailure
-from tests.support.judge_states import GOOD, MINUTE_NS, SETTINGS, a_measurement, judge_all, judge_one
+from tests.support.judge_states import GOOD, MINUTE_NS, SETTINGS, a_measurement, judge_all, judge_one, learned
 
 
 def test_a_good_picture_is_ok_and_announced_at_once() -> None:
@@ -58,6 +58,26 @@ def test_bright_lamps_in_a_picture_with_shadows_are_no_fault() -> None:
 def test_a_bright_scene_without_shadows_or_with_black_is_doubtful_and_no_fault(darkest: dict[str, Any]) -> None:
     verdict = judge_one(a_measurement(luma_mean=200.0, luma_p99=252.0, **darkest))
     assert (verdict.state, verdict.reason) == (State.UNKNOWN, UnknownReason.DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lost_highlights": 0.06}, "6 % burnt out beside lamps and windows, limit 3 %"),
+        ({"shade_level": 31.0}, "level of the darker part 31, limit 40"),
+        (
+            {"luma_p99": 141.0, "luma_mean": 80.0},
+            "nothing bright: 99 % below level 141, limit 165, at a mean of 80, limit 95",
+        ),
+    ],
+)
+def test_a_picture_a_stop_and_a_half_off_is_doubtful_without_a_baseline_and_not_with_one(
+    changes: dict[str, Any], said: str
+) -> None:
+    verdict = judge_one(a_measurement(**changes))
+    assert (verdict.state, verdict.reason, verdict.detail) == (State.UNKNOWN, UnknownReason.DOUBTFUL, said)
+    usual = learned(**changes)
+    assert judge_measurement(a_measurement(900, **changes), usual, SETTINGS)[0].state is State.OK
 
 
 def test_a_tiny_picture_shows_too_little_to_be_judged() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.decode.decoder import Decoder
-from engine.kernels.bars import seen_area
-from engine.kernels.quarters import is_quartered
+from engine.kernels.layout.bars import seen_area
+from engine.kernels.layout.quarters import is_quartered
 from engine.kernels.score import Scored, score
 from engine.model.active_area import WHOLE, ActiveArea, area_in
 from engine.model.keyframe import Codec

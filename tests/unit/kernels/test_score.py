@@ -123,6 +123,29 @@ def test_a_well_lit_picture_scores_full_exposure_and_a_washed_out_one_does_not()
     assert present(scored(scene() * 0.4 + 153).scores.exposure) < 60
 
 
+def test_the_exposure_falls_smoothly_with_what_is_burnt_out_or_black() -> None:
+    scores = [present(scored(np.clip(scene() * gain, 0, 255)).scores.exposure) for gain in (1.0, 1.2, 1.4, 1.7, 2.2)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 99
+    assert scores[2] < 80
+    assert scores[-1] > 0
+    darker = [present(scored(scene() * gain - add).scores.exposure) for gain, add in ((1.0, 0), (0.8, 30), (0.6, 40))]
+    assert darker == sorted(darker, reverse=True)
+    assert darker[-1] < 50
+
+
+def test_a_window_that_is_burnt_out_costs_nothing_and_faces_all_over_do() -> None:
+    window, faces = scene(), scene()
+    window[60:180, 100:220] = 255  # four tiles of 144
+    faces[::3, ::6] = 255
+    of_window, of_faces = scored(window), scored(faces)
+    assert of_window.figures["clipped_bright_share"] > 0.02
+    assert of_window.figures["lost_highlights"] == pytest.approx(0, abs=0.002)
+    assert present(of_window.scores.exposure) > 98
+    assert of_faces.figures["lost_highlights"] > 0.03
+    assert present(of_faces.scores.exposure) < 75
+
+
 def test_limited_and_full_range_of_the_same_scene_measure_the_same() -> None:
     levels = scene()
     full = score(picture_of(np.rint(levels).astype(np.uint8)))
