@@ -135,7 +135,8 @@ class Engine:
 @contextmanager
 def engine(site: Site, number: int, cap: int = 8, cameras: int = 30, deadline_s: float = 120) -> Iterator[Engine]:
     """An engine of a shard whose cameras are all due."""
-    lease = ShardLease.take(site.url, ShardTask(number, "node", 2.0), lambda: True)
+    lease_s = 10.0  # longer than a busy machine lets a process stand still
+    lease = ShardLease.take(site.url, ShardTask(number, "node", lease_s), lambda: True)
     lease.start()
     store = site.open(lease.lease)
     assert store.host_grants is not None
