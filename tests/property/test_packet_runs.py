@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 from engine.feed.packets.runs import COMPILED
 from engine.feed.rtsp import assembler
 from engine.feed.rtsp.session import Session
-from engine.feed.shared_by_visits import ReceiveBuffer
 from engine.model.keyframe import Codec
 from tests.support.feed.clips import encode, scene
 from tests.support.feed.rtp_packets import interleave, rtp, stream
+from tests.support.feed.session_pair import SessionPair
 
 CODECS = [Codec.H264, Codec.H265]
 PICTURES = [scene(160, 128, seed) for seed in range(1, 6)]
 CODED = {codec: encode(codec, PICTURES, gop=2) for codec in CODECS}
 SLICED = encode(Codec.H264, PICTURES, gop=2, options={"x264-params": "repeat-headers=1:scenecut=0:slices=3"})
 CHANNEL = 0
-BUFFER = ReceiveBuffer()
 FOREIGN = [
     interleave([rtp(b"\x65\x88", 9, 9, False)], 1),  # RTCP's channel
     interleave([b"\x80\xc8\0\6" + bytes(24)], CHANNEL),  # RTCP on the wrong channel
@@ -49,31 +48,15 @@ def opening(codec: Codec) -> bytes:
     )
 
 
-def state(session: Session) -> dict[str, object]:
-    """All that decides what a session does next; fragments of one unit count as one."""
-    fields = {name: value for name, value in vars(session).items() if name not in ("_runs", "_assembler", "_reorder")}
-    inner = dict(vars(session._assembler)) if session._assembler is not None else {}
-    if inner.get("_fragments") is not None:
-        inner["_fragments"] = b"".join(inner["_fragments"])
-    return {**fields, **{f"assembler.{name}": value for name, value in inner.items()}}
-
-
 def same_states(codec: Codec, data: bytes, cuts: list[int]) -> Session:
-    """Give both ways the same pieces, and compare what they are after each. The buffer is overwritten in between."""
-    one_by_one, in_runs = Session("rtsp://h/1", "n"), Session("rtsp://h/1", "n", None, COMPILED)
-    for session in (one_by_one, in_runs):
-        session.begin()
-        session.receive(opening(codec))
-        assert session.playing
+    """Give both ways the same pieces, and compare what they are after each; returns the one with compiled runs."""
+    pair = SessionPair()
+    pair.receive(opening(codec))
+    assert pair.session.playing
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     for begin, end in itertools.pairwise(places):
-        piece = data[begin:end]
-        one_by_one.receive(piece)
-        BUFFER.room[: len(piece)] = piece
-        in_runs.receive(BUFFER.first(len(piece)))
-        BUFFER.room[: len(piece)] = b"\xa5" * len(piece)
-        assert state(in_runs) == state(one_by_one), f"after {end} of {len(data)} bytes"
-    return in_runs
+        pair.receive(data[begin:end])
+    return pair.session
 
 
 def flipped(packet: bytes, place: int, value: int) -> bytes:
