@@ -109,6 +109,36 @@ def test_a_cut_at_every_place_leaves_the_same_state(codec: Codec) -> None:
         assert same_states(codec, data, [first, first + 1]).keyframe is not None
 
 
+SHORT = [
+    b"",
+    b"\x01",
+    b"\x41\x9a",
+    b"\x7c",
+    b"\x7c\x05",
+    b"\x7c\x01",
+    b"\x02",
+    b"\x02\x01",
+    b"\x62\x01",
+    b"\x62\x01\x13",
+]
+"""Payloads of slices and fragments that are cut off."""
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("short", SHORT)
+def test_a_short_packet_at_the_end_of_what_came_leaves_the_same_state(codec: Codec, short: bytes) -> None:
+    """What comes next is not there yet, so nothing behind the packet may be read."""
+    keyframe = [interleave([packet]) for packet in stream(codec, CODED[codec][:1], mtu=200)]
+    slices = [interleave([packet]) for packet in stream(codec, CODED[codec][1:2], mtu=200, sequence=9)]
+    for before in (slices[:2], keyframe[:7]):
+        numbers = before[-1][6:12]  # sequence number and timestamp
+        packet = b"\x80\x60" + numbers + b"\0\0\0\1" + short
+        same_states(codec, b"".join([*before, interleave([packet])]), [])
+        following = (int.from_bytes(numbers[:2], "big") + 1 & 0xFFFF).to_bytes(2, "big")
+        packet = b"\x80\x60" + following + numbers[2:] + b"\0\0\0\1" + short
+        same_states(codec, b"".join([*before, interleave([packet])]), [])
+
+
 FLAGS = [0x00, 0x00, 0x00, 0x00, 0x80, 0x40, 0xC0, 0x20]
 """Of fragments: most in the middle, some first or last, some both, one with the reserved bit."""
 
@@ -145,8 +175,8 @@ def made_packets(draw: st.DrawFn) -> tuple[Codec, bytes]:
     return codec, b"".join(sent)
 
 
-@given(made_packets(), st.lists(st.integers(0, 2_000), max_size=6), st.sampled_from([8 << 20, 90, 40]))
-@settings(max_examples=600, deadline=None)
+@given(made_packets(), st.lists(st.integers(0, 2_000), max_size=6), st.one_of(st.just(8 << 20), st.integers(20, 200)))
+@settings(max_examples=800, deadline=None)
 def test_runs_of_made_packets_leave_the_same_state(sent: tuple[Codec, bytes], cuts: list[int], bound: int) -> None:
     """`bound`: of a keyframe's bytes; a small one is reached in the middle of a run."""
     with pytest.MonkeyPatch.context() as patch:
