@@ -10,6 +10,7 @@ group of pictures: the most expensive case. CPU is that of the visiting process,
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import multiprocessing
 import resource
@@ -130,8 +131,10 @@ def run_in_process(measure: Any, url: str, seconds: float) -> dict[str, Any]:
 def _measure_ours(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
     import uvloop
 
-    feed.warm_up()  # as a feeder does before it takes orders
+    feed.warm_up()
     from engine.feed.packets.runs import COMPILED
+
+    gc.freeze()  # all of this as a feeder does before it takes orders
 
     outcomes: Outcomes = []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.clock import thread_cpu_ns
 from engine.feed.budget import STEPS_MAX, TURN_CPU_NS, Budget
+from engine.feed.gathering import Gatherer
 from engine.feed.rtsp.session import Session
 from engine.feed.shared_by_visits import SharedByVisits
 from engine.model.visit import FailureReason
@@ -26,11 +27,12 @@ class Connection(asyncio.BufferedProtocol):
         self._turns = shared.turns
         self._received = shared.received
         self._gathering = shared.gathering
+        self._gatherer: Gatherer | None = None
         self._transport: Any = None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.heavy = False
         self._began_ns = 0
-        self._more = self._waiting = self._paused = self._lost = self._gathers = False
+        self._more = self._waiting = self._paused = self._lost = False
         self._pause: asyncio.Handle | None = None
 
     @property
@@ -42,6 +44,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
         self._transport = transport
+        self._gatherer = Gatherer(self._gathering, transport)
         self._guarded(self._session.begin)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -85,7 +88,8 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Send TEARDOWN, so that the server need not keep the session, then close."""
         self._more = False
-        self._gathering.forget(self._end_gathering)
+        if self._gatherer is not None:
+            self._gatherer.close()
         if self._pause is not None:
             self._pause.cancel()
         transport = self._transport
@@ -119,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
         self._more = False
         self._guarded(lambda: self._process_for_a_turn(data))
         self._more = self._more and not self._session.over
-        self._gather()
+        self._gather(len(data))
         return self._more
 
     def _process_for_a_turn(self, data: bytes | memoryview) -> None:
@@ -149,20 +153,14 @@ class Connection(asyncio.BufferedProtocol):
         if self._session.over and not self.over.done():
             self.over.set_result(None)
 
-    def _gather(self) -> None:
-        """Have the kernel gather what comes while nobody needs it."""
-        if self._transport.is_closing() or self._session.over or self._gathers is self._session.idle:
+    def _gather(self, octets: int) -> None:
+        """Have the kernel gather what comes while nobody needs it. `octets`: what was read just now."""
+        if self._gatherer is None or self._session.over or self._transport.is_closing():
             return
-        self._gathers = self._session.idle
-        if self._gathers:
-            self._gathering.begin(self._transport, self._end_gathering)
+        if self._session.idle:
+            self._gatherer.gather(octets)
         else:
-            self._gathering.end(self._transport, self._end_gathering)
-
-    def _end_gathering(self) -> None:
-        if self._gathers and not self._transport.is_closing():
-            self._gathers = False
-            self._gathering.end(self._transport, self._end_gathering)
+            self._gatherer.end()
 
     def _stop_reading(self) -> None:
         if not self._paused and not self._transport.is_closing():

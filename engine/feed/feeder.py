@@ -5,6 +5,7 @@ Heartbeats go out of a thread and a socket of their own (`engine.feed.heartbeat`
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ def run(name: str, address: str, settings: FeedSettings, control: Control, confi
 
     `confined`: what this process was confined to.
     """
+    gc.freeze()  # what is loaded stays: the collector need not walk it again and again
     transport = Transport()
     try:
         hub = transport.connect_dealer(address, name)

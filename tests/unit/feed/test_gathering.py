@@ -6,10 +6,22 @@ from typing import Any
 
 import pytest
 
-from engine.feed.gathering import LOW_WATER_BYTES, Gathering
+from engine.feed.gathering import GATHER_NS, Gatherer, Gathering, low_water
 
 uvloop = pytest.importorskip("uvloop")
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+class Noted(Gatherer):
+    """A gatherer that writes down when it ends."""
+
+    def __init__(self, gathering: Gathering, transport: Any, note: Callable[[str], None]) -> None:
+        super().__init__(gathering, transport)
+        self.note = note
+
+    def end(self) -> None:
+        super().end()
+        self.note("end")
 
 
 class Waiting(asyncio.Protocol):
@@ -23,11 +35,8 @@ class Waiting(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        self.gathering.begin(transport, self.end)
-
-    def end(self) -> None:
-        self.gathering.end(self.transport, self.end)
-        self.note("end")
+        self.gatherer = Noted(self.gathering, transport, self.note)
+        self.gatherer.gather(0)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -80,10 +89,21 @@ def test_a_little_is_read_only_once_gathering_has_ended(new_loop: Any) -> None:
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_as_much_as_a_keyframe_is_read_at_once(new_loop: Any) -> None:
     async def act(waiting: Waiting, writer: asyncio.StreamWriter) -> None:
-        writer.write(bytes(2 * LOW_WATER_BYTES))
-        await waiting.until(lambda: waiting.received >= LOW_WATER_BYTES)
-        assert waiting.events[0] == "data"
-        assert waiting.received >= LOW_WATER_BYTES
+        writer.write(bytes(100_000))
+        await waiting.until(lambda: waiting.received > 0)
+        assert waiting.events == ["data"]
+
+    play(new_loop, act)
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_after_the_end_every_byte_is_read_at_once(new_loop: Any) -> None:
+    async def act(waiting: Waiting, writer: asyncio.StreamWriter) -> None:
+        waiting.gatherer.end()
+        for number in range(1, 4):
+            writer.write(b"x")
+            await waiting.until(lambda expected=number: waiting.received == expected)  # type: ignore[misc]
+        assert waiting.events == ["end", "data", "data", "data"]
 
     play(new_loop, act)
 
@@ -101,17 +121,29 @@ def test_a_server_that_closes_is_noticed_at_once_with_what_it_sent_before(new_lo
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)
-def test_who_is_forgotten_is_not_called(new_loop: Any) -> None:
+def test_a_connection_that_is_closed_is_not_ended_later(new_loop: Any) -> None:
     async def act(waiting: Waiting, writer: asyncio.StreamWriter) -> None:
         del writer
-        others: list[str] = []
-
-        def forgotten() -> None:
-            others.append("called")
-
-        waiting.gathering.begin(waiting.transport, forgotten)
-        waiting.gathering.forget(forgotten)
+        closed: list[str] = []
+        other = Noted(waiting.gathering, waiting.transport, closed.append)
+        other.gather(0)
+        other.close()
         await waiting.until(lambda: "end" in waiting.events)
-        assert others == []
+        assert closed == []
 
     play(new_loop, act)
+
+
+@pytest.mark.parametrize(
+    ("octets", "elapsed_ns", "expected"),
+    [
+        (50_000, GATHER_NS, 50_000),
+        (50_000, GATHER_NS // 2, 100_000),
+        (50_000, 2 * GATHER_NS, 25_000),
+        (0, GATHER_NS, 2_048),
+        (10, 0, 131_072),
+        (10_000_000, GATHER_NS, 131_072),
+    ],
+)
+def test_it_waits_for_what_came_in_as_long_before(octets: int, elapsed_ns: int, expected: int) -> None:
+    assert low_water(octets, elapsed_ns) == expected
