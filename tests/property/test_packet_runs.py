@@ -166,7 +166,9 @@ def made_packets(draw: st.DrawFn) -> tuple[Codec, bytes]:
         content = draw(st.binary(max_size=20)) if unusual != 3 else b""
         head = bytes([0x7C, flags | kind]) if h264 else bytes([0x62, 1, flags | kind])
         if unusual == 4:
-            head = bytes([kind]) if h264 else bytes([kind << 1, 1])
+            head = (
+                bytes([kind, kind]) if h264 else bytes([kind << 1, 1, kind])
+            )  # no fragment, but for its first byte one
         packet = rtp(head + content, sequence, stamp, unusual == 5, 97 if unusual == 6 else 96)
         sent.append(interleave([packet], 1 if unusual == 7 else CHANNEL))
         if unusual == 8:
