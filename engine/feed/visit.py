@@ -144,10 +144,6 @@ class _Visit:
             return Session(url, nonce, ports, runs)
         return TracedSession(url, nonce, ports, runs, self._trace)
 
-    def _note(self, text: str) -> None:
-        if self._trace is not None:
-            self._trace.connected(monotonic_ns(), text)
-
     async def _connect(self, url: str, session: Session, secure: bool) -> Connection:
         """Connect to the first address of the host that may be connected to and takes the connection.
 
@@ -173,11 +169,14 @@ class _Visit:
 
     async def _connect_to(self, address: str, parts: SplitResult, session: Session, secure: bool) -> Connection:
         tls = client_context(self._settings.tls_verify) if secure else None
-        self._note(f"connecting to {address} port {_port(parts)}{' with TLS' if secure else ''}")
+        port = _port(parts)
+        if self._trace is not None:
+            with_tls = " with TLS" if secure else ""
+            self._trace.connected(monotonic_ns(), f"connecting to {address} port {port}{with_tls}")
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(session, self._budget, self._shared),
             address,
-            _port(parts),
+            port,
             ssl=tls,
             server_hostname=parts.hostname if tls else None,
         )
