@@ -10,6 +10,7 @@ group of pictures: the most expensive case. CPU is that of the visiting process,
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import multiprocessing
 import resource
@@ -34,7 +35,9 @@ from engine.config.intake import IntakeSettings
 from engine.config.schema import LogSettings, RecordSettings, SchedulerSettings
 from engine.config.serve import ServeSettings
 from engine.config.web import WebSettings
+from engine.feed import warmup as feed
 from engine.feed.demuxing.pool import DemuxPool
+from engine.feed.shared_by_visits import SharedByVisits
 from engine.feed.visit import visit
 from engine.model.camera import Camera
 from engine.model.engine_status import EngineStatus
@@ -128,16 +131,22 @@ def run_in_process(measure: Any, url: str, seconds: float) -> dict[str, Any]:
 def _measure_ours(url: str, seconds: float, pipe: "Connection[Any, Any]") -> None:
     import uvloop
 
+    feed.warm_up()
+    from engine.feed.packets.runs import COMPILED
+
+    gc.freeze()  # all of this as a feeder does before it takes orders
+
     outcomes: Outcomes = []
 
-    async def visit_camera(number: int, until: float, settings: FeedSettings) -> None:
+    async def visit_camera(number: int, until: float, settings: FeedSettings, shared: SharedByVisits) -> None:
         while time.monotonic() < until:
             order = VisitOrder(len(outcomes), f"cam{number}", f"{url}{number}", DEADLINE_NS, FeedKind.RTSP)
-            outcomes.append(_without_payload(await visit(order, settings)))
+            outcomes.append(_without_payload(await visit(order, settings, shared)))
 
     async def visit_all() -> None:
         until = time.monotonic() + seconds
-        await asyncio.gather(*(visit_camera(number, until, FeedSettings()) for number in range(CAMERAS)))
+        settings, shared = FeedSettings(), SharedByVisits(COMPILED)
+        await asyncio.gather(*(visit_camera(number, until, settings, shared) for number in range(CAMERAS)))
 
     cpu, began = time.process_time(), time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.Loop) as runner:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from engine.decode import warmup as decode
+from engine.feed import warmup as feed
 from engine.judge import warmup as judge
 from engine.kernels import warmup as kernels
 from engine.runtime.compile_stage import COMPILE_S_MAX
@@ -24,3 +25,4 @@ if __name__ == "__main__":
     kernels.warm_up()
     decode.warm_up()
     judge.warm_up()
+    feed.warm_up()

@@ -7,8 +7,8 @@ visit costs a millisecond, and the largest keyframe in small packets a hundred.
 CPU_NS_MAX = 1_000_000_000
 TURN_CPU_NS = 5_000_000
 """A visit that has used this much in one turn of the loop waits for a turn of its own (`engine.feed.turns`)."""
-SLICE_BYTES = 16_384
-"""Bytes processed between two readings of the clock."""
+STEPS_MAX = 500
+"""Packets, runs of packets, and messages processed between two readings of the clock; each takes microseconds."""
 
 
 class Budget:

@@ -120,7 +120,6 @@ def _split(url: str) -> SplitResult:
             f"(write a blank as %20); {_REMEDY}"
         )
     try:
-        parts = urlsplit(url)
+        return urlsplit(url)  # its scheme is in lower case
     except ValueError as error:
         raise SourceRefusedError(f"{redact_url(url)!r}: {error}; {_REMEDY}") from error
-    return parts._replace(scheme=parts.scheme.lower())

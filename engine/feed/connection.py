@@ -5,34 +5,34 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.clock import thread_cpu_ns
-from engine.feed.budget import SLICE_BYTES, TURN_CPU_NS, Budget
+from engine.feed.budget import STEPS_MAX, TURN_CPU_NS, Budget
+from engine.feed.gathering import Gatherer
 from engine.feed.rtsp.session import Session
-from engine.feed.turns import Turns
+from engine.feed.shared_by_visits import SharedByVisits
 from engine.model.visit import FailureReason
 
-_READ_PAUSE_S = 0.1
-"""Reading pauses this long between keyframes, so a keyframe may be noticed this much later."""
-_LARGE_READ_BYTES = 65_536
 _CLOSE_S = 0.5
 """A peer of TLS that does not answer the closing is dropped after this time."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """`over` is done when the session is; it raises what broke in the session.
 
     `heavy`: the server sends what costs much to read; what it sends is processed in turns of its own from then on.
     """
 
-    def __init__(self, session: Session, budget: Budget, turns: Turns) -> None:
+    def __init__(self, session: Session, budget: Budget, shared: SharedByVisits) -> None:
         self._session = session
         self._budget = budget
-        self._turns = turns
+        self._turns = shared.turns
+        self._received = shared.received
+        self._gathering = shared.gathering
+        self._gatherer: Gatherer | None = None
         self._transport: Any = None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.heavy = False
-        self._backlog = b""
-        self._place = 0
-        self._waiting = self._paused = self._lost = False
+        self._began_ns = 0
+        self._more = self._waiting = self._paused = self._lost = False
         self._pause: asyncio.Handle | None = None
 
     @property
@@ -44,24 +44,31 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
         self._transport = transport
+        self._gatherer = Gatherer(self._gathering, transport)
         self._guarded(self._session.begin)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go. All connections of a loop share it: what is in it is processed at once."""
+        del sizehint
+        return self._received.room
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Process bytes of the server, or keep them for this connection's next turn."""
-        self._budget.received_bytes += len(data)
+        self._budget.received_bytes += nbytes
         if self._session.over or self.over.done():
             return  # it is about to be closed
-        self._backlog = self._backlog[self._place :] + data if self._backlog else data
-        self._place = 0
-        if not self.heavy:
-            self._process()
+        data = self._received.first(nbytes)
+        if self.heavy:
+            self._more = self._session.receive(data, 0)
+        else:
+            self._process(data)
         if self._session.over or self.over.done():
             self._stop_reading()
-        elif self._backlog and not self._waiting:
+        elif self._more and not self._waiting:
             self.heavy = self._waiting = True
             self._stop_reading()
             self._turns.wait(self._turn)
-        elif len(data) >= _LARGE_READ_BYTES and self._pause is None:
+        elif nbytes == len(self._received.room) and self._pause is None:
             # uvloop would go on reading for as long as there is more: first the others have a turn.
             self._stop_reading()
             self._pause = asyncio.get_running_loop().call_soon(self._end_pause)
@@ -80,7 +87,9 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Send TEARDOWN, so that the server need not keep the session, then close."""
-        self._backlog = b""
+        self._more = False
+        if self._gatherer is not None:
+            self._gatherer.close()
         if self._pause is not None:
             self._pause.cancel()
         transport = self._transport
@@ -97,9 +106,10 @@ class Connection(asyncio.Protocol):
 
     def _turn(self) -> int:
         self._waiting = False
+        if not self._more:
+            return 0  # closed meanwhile
         before_ns = self._budget.cpu_ns
-        self._process()
-        if self._backlog:
+        if self._process(b""):
             self._waiting = True
             self._turns.wait(self._turn)
         elif self._lost:
@@ -108,38 +118,33 @@ class Connection(asyncio.Protocol):
             self._resume_reading()
         return self._budget.cpu_ns - before_ns
 
-    def _process(self) -> None:
-        """Process the backlog until it is empty, the session is over, or this turn's time is used up."""
-        self._guarded(self._process_slices)
-        if self._session.over or self._place >= len(self._backlog):
-            self._backlog, self._place = b"", 0
-            if self._session.idle and not self._session.over and self._pause is None:
-                # Between keyframes: let the kernel gather what nobody needs, and wake a third as often.
-                self._stop_reading()
-                self._pause = asyncio.get_running_loop().call_later(_READ_PAUSE_S, self._end_pause)
+    def _process(self, data: bytes | memoryview) -> bool:
+        """Process `data`, or what the session has kept. Returns whether it keeps more: this turn's time is used up."""
+        self._more = False
+        self._guarded(lambda: self._process_for_a_turn(data))
+        self._more = self._more and not self._session.over
+        self._gather(len(data))
+        return self._more
 
-    def _process_slices(self) -> None:
-        session, size = self._session, len(self._backlog)
-        end_ns = thread_cpu_ns() + TURN_CPU_NS if size > SLICE_BYTES else 0
-        while self._place < size and not session.over:
-            start = self._place
-            self._place = start + SLICE_BYTES
-            session.receive(self._backlog[start : self._place])
-            if self._place < size and thread_cpu_ns() > end_ns:
-                return
+    def _process_for_a_turn(self, data: bytes | memoryview) -> None:
+        session, end_ns = self._session, self._began_ns + TURN_CPU_NS
+        more = session.receive(data, STEPS_MAX)
+        while more and thread_cpu_ns() < end_ns:
+            more = session.receive(b"", STEPS_MAX)
+        self._more = more
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run a step of the session, charge it to the budget, and send what the session wants to send."""
-        began_ns = thread_cpu_ns()
+        self._began_ns = thread_cpu_ns()
         try:
             step()
             outgoing = self._session.drain_outgoing()
         except Exception as error:  # noqa: BLE001 (asyncio would log it and call the connection lost)
             if not self.over.done():
                 self.over.set_exception(error)
-            self._backlog = b""
+            self._more = False
             return
-        self._budget.cpu_ns += thread_cpu_ns() - began_ns
+        self._budget.cpu_ns += thread_cpu_ns() - self._began_ns
         if outgoing and not self._transport.is_closing():
             self._transport.write(outgoing)
         excess = self._budget.excess()
@@ -147,6 +152,15 @@ class Connection(asyncio.Protocol):
             self._session.fail(FailureReason.FLOOD, excess)
         if self._session.over and not self.over.done():
             self.over.set_result(None)
+
+    def _gather(self, octets: int) -> None:
+        """Have the kernel gather what comes while nobody needs it. `octets`: what was read just now."""
+        if self._gatherer is None or self._session.over or self._transport.is_closing():
+            return
+        if self._session.idle:
+            self._gatherer.gather(octets)
+        else:
+            self._gatherer.end()
 
     def _stop_reading(self) -> None:
         if not self._paused and not self._transport.is_closing():

@@ -5,6 +5,7 @@ Heartbeats go out of a thread and a socket of their own (`engine.feed.heartbeat`
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +18,8 @@ from engine.feed.failure import visit_failure
 from engine.feed.heartbeat import Heartbeat
 from engine.feed.name_files import NameFiles
 from engine.feed.own_limits import DescriptorBudget
-from engine.feed.turns import Turns
+from engine.feed.packets.runs import COMPILED
+from engine.feed.shared_by_visits import SharedByVisits
 from engine.feed.visit import DESCRIPTORS_PER_VISIT, visit
 from engine.model.visit import FailureReason, VisitFailure, VisitOrder
 from engine.redact import KNOWN
@@ -38,6 +40,7 @@ def run(name: str, address: str, settings: FeedSettings, control: Control, confi
 
     `confined`: what this process was confined to.
     """
+    gc.freeze()  # what is loaded stays: the collector need not walk it again and again
     transport = Transport()
     try:
         hub = transport.connect_dealer(address, name)
@@ -111,7 +114,7 @@ class Feeder:
         self._hub = hub
         self._settings = settings
         self._visits: dict[int, asyncio.Task[None]] = {}
-        self._turns = Turns()
+        self._shared = SharedByVisits(COMPILED)
         self._descriptors = DescriptorBudget()
         self._draining = False
         self._receiver = AsyncReceiver(hub, self._on_message)
@@ -182,7 +185,7 @@ class Feeder:
     async def _visit(self, order: VisitOrder) -> None:
         trace = DialogueTrace(order.url, monotonic_ns()) if order.trace else None
         try:
-            outcome = await visit(order, self._settings, self._turns, trace)
+            outcome = await visit(order, self._settings, self._shared, trace)
         finally:
             del self._visits[order.visit_id]  # before the hub hears of it and sends another order
         if trace is not None:

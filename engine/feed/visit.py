@@ -27,8 +27,8 @@ from engine.feed.dialogue.traced_session import TracedSession
 from engine.feed.failure import visit_failure
 from engine.feed.own_limits import is_own_limit, own_limit_detail
 from engine.feed.rtsp.session import Failure, Session
+from engine.feed.shared_by_visits import SharedByVisits
 from engine.feed.tls import client_context
-from engine.feed.turns import Turns
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
 
@@ -43,13 +43,16 @@ DESCRIPTORS_PER_VISIT = {"tcp": 1, "udp": 3}
 
 
 async def visit(
-    order: VisitOrder, settings: FeedSettings, turns: Turns | None = None, trace: DialogueTrace | None = None
+    order: VisitOrder,
+    settings: FeedSettings,
+    shared: SharedByVisits | None = None,
+    trace: DialogueTrace | None = None,
 ) -> Keyframe | VisitFailure:
     """Fetch one keyframe before `order.deadline_ns` has passed, or return why there is none.
 
-    `turns`: shared by all visits of the loop. `trace`: records the dialogue. Raises nothing but CancelledError.
+    `shared`: by all visits of the loop. `trace`: records the dialogue. Raises nothing but CancelledError.
     """
-    state = _Visit(order, settings, turns or Turns(), trace)
+    state = _Visit(order, settings, shared or SharedByVisits(), trace)
     try:
         return await state.run()
     except MemoryError as error:
@@ -65,11 +68,13 @@ class _RefusedError(Exception):
 class _Visit:
     """The state of one visit, over redirects."""
 
-    def __init__(self, order: VisitOrder, settings: FeedSettings, turns: Turns, trace: DialogueTrace | None) -> None:
+    def __init__(
+        self, order: VisitOrder, settings: FeedSettings, shared: SharedByVisits, trace: DialogueTrace | None
+    ) -> None:
         self._order = order
         self._trace = trace
         self._settings = settings
-        self._turns = turns
+        self._shared = shared
         self._budget = Budget(settings.visit_bytes_max)
         self._began_ns = monotonic_ns()
         self._connected_ns = 0
@@ -134,12 +139,10 @@ class _Visit:
         return session.failure
 
     def _new_session(self, url: str, ports: tuple[int, int] | None) -> Session:
-        nonce = secrets.token_hex(8)
-        return Session(url, nonce, ports) if self._trace is None else TracedSession(url, nonce, ports, self._trace)
-
-    def _note(self, text: str) -> None:
-        if self._trace is not None:
-            self._trace.connected(monotonic_ns(), text)
+        nonce, runs = secrets.token_hex(8), self._shared.runs
+        if self._trace is None:
+            return Session(url, nonce, ports, runs)
+        return TracedSession(url, nonce, ports, runs, self._trace)
 
     async def _connect(self, url: str, session: Session, secure: bool) -> Connection:
         """Connect to the first address of the host that may be connected to and takes the connection.
@@ -166,11 +169,14 @@ class _Visit:
 
     async def _connect_to(self, address: str, parts: SplitResult, session: Session, secure: bool) -> Connection:
         tls = client_context(self._settings.tls_verify) if secure else None
-        self._note(f"connecting to {address} port {_port(parts)}{' with TLS' if secure else ''}")
+        port = _port(parts)
+        if self._trace is not None:
+            with_tls = " with TLS" if secure else ""
+            self._trace.connected(monotonic_ns(), f"connecting to {address} port {port}{with_tls}")
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(session, self._budget, self._turns),
+            lambda: Connection(session, self._budget, self._shared),
             address,
-            _port(parts),
+            port,
             ssl=tls,
             server_hostname=parts.hostname if tls else None,
         )

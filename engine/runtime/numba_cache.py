@@ -1,7 +1,8 @@
 """Keeps compiled functions between starts, in the user's cache directory and not in the installed package.
 
-Kernels, judge and decode (its checks of coded data) compile when their modules are imported, for the signatures written
-there. Processes import them with `load`: the first one compiles and stores the result, all others load it.
+Kernels, judge, decode (its checks of coded data) and feed (its reading of packets) compile when their modules are
+imported, for the signatures written there. Processes import them with `load`: the first one compiles and stores the
+result, all others load it.
 
 Each version of the compiled code has a folder. A process holds its version's lock for as long as it lives, so that
 other versions, which delete what nobody uses, leave that folder alone. Whatever happens to the folder, the code is
@@ -24,7 +25,7 @@ from engine.clock import NS_PER_S, wall_ns
 from engine.runtime.compile_stage import CompileStage, OnStage, tell_nobody
 from engine.runtime.log import logger
 
-_PACKAGES = ("kernels", "judge", "decode")
+_PACKAGES = ("kernels", "judge", "decode", "feed/packets")
 _VERSIONS_MAX = 4
 """Versions of the compiled code that are kept, besides those in use."""
 _RECENT_NS = 3600 * NS_PER_S

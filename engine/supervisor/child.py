@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int:
-    """Import what the role needs, and no more: a worker needs no gRPC, a feeder no Numba.
+    """Import what the role needs, and no more: a worker needs no gRPC, a demuxer no Numba.
 
     Importing a compiled module compiles it, so that happens first and under a lock.
     """
@@ -84,6 +84,9 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
             shard=ShardTask(**task["shard"]) if task["shard"] else None,
         )
     if role == "feeder":
+        from engine.feed import warmup as feed
+
+        feed.warm_up(control.compiling)
         from engine.feed import feeder
 
         confined = _confine(task, control, _network_policy(settings))

@@ -22,7 +22,6 @@ from engine.decode.render import render_jpeg
 from engine.errors import ConfigError, DecodeError, RegistryError, WireError
 from engine.feed import wire
 from engine.feed.rtsp import sdp
-from engine.feed.rtsp.session import Session
 from engine.hub.keyframes.gateways import Gateways
 from engine.interchange.camera_files import FileFormat, read_rows
 from engine.media import nal
@@ -42,6 +41,7 @@ from engine.worker import wire as jobs
 from engine.worker.process import measure
 from tests.support.feed.clips import encode, scene, units
 from tests.support.feed.rtp_packets import interleave, stream
+from tests.support.feed.session_pair import SessionPair
 
 Read = Callable[[bytes, random.Random], object]
 
@@ -163,16 +163,14 @@ def _dialogues() -> list[bytes]:
 
 
 def _read_dialogue(data: bytes, rng: random.Random) -> None:
-    session = Session("rtsp://user:secret@h/1", "n")
-    session.begin()
+    pair = SessionPair("rtsp://user:secret@h/1")
     place = 0
     while place < len(data):
         end = place + int(2 ** rng.uniform(0, 12))
-        session.receive(data[place:end])
-        session.drain_outgoing()
+        pair.receive(data[place:end])
         place = end
-    session.connection_closed()
-    assert session.over
+    pair.close()
+    assert pair.session.over
 
 
 def _read_sdp(data: bytes, _rng: random.Random) -> None:

@@ -2,14 +2,22 @@
 
 from engine.clock import monotonic_ns
 from engine.feed.dialogue.trace import DialogueTrace
+from engine.feed.rtsp.packet_runs import PacketRuns
 from engine.feed.rtsp.session import Session
 
 
 class TracedSession(Session):
     """As Session; what it sends and receives goes into `trace` as well."""
 
-    def __init__(self, url: str, client_nonce: str, client_ports: tuple[int, int] | None, trace: DialogueTrace) -> None:
-        super().__init__(url, client_nonce, client_ports)
+    def __init__(
+        self,
+        url: str,
+        client_nonce: str,
+        client_ports: tuple[int, int] | None,
+        runs: PacketRuns | None,
+        trace: DialogueTrace,
+    ) -> None:
+        super().__init__(url, client_nonce, client_ports, runs)
         self._trace = trace
 
     def drain_outgoing(self) -> bytes:
@@ -19,10 +27,10 @@ class TracedSession(Session):
             self._trace.sent(monotonic_ns(), outgoing)
         return outgoing
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes | memoryview, steps_max: int | None = None) -> bool:
         """Process bytes of the connection."""
-        self._trace.received(monotonic_ns(), data)
-        super().receive(data)
+        self._trace.received(monotonic_ns(), bytes(data))
+        return super().receive(data, steps_max)
 
     def receive_datagram(self, data: bytes) -> None:
         """Process a datagram of the RTP port."""

@@ -8,6 +8,7 @@ Sources: RFC 6184 (H.264: single, STAP-A, FU-A), RFC 7798 (H.265: single, AP, FU
 
 from dataclasses import dataclass
 
+from engine.feed.rtsp.packet_runs import Fragments
 from engine.feed.rtsp.payload import FRAGMENT_END, FRAGMENT_START, PAYLOAD_FORMATS
 from engine.feed.rtsp.rtp import Packet
 from engine.media import nal
@@ -70,6 +71,21 @@ class Assembler:
             self._start_picture()
         self.collecting = self._is_keyframe or bool(self._in_band_types or self._units) or self._fragments is not None
         return keyframe
+
+    def wanted_fragments(self) -> Fragments | None:
+        """Return which packets would do no more than go on with the NAL unit under way; None if there is none."""
+        if self._fragments is None or self._next_sequence is None or self._timestamp is None:
+            return None
+        unit_type = self._syntax.unit_type(self._fragments[0][0])
+        return Fragments(self._next_sequence, self._timestamp, unit_type, PAYLOAD_BYTES_MAX - self._size)
+
+    def add_fragments(self, packets: int, content: bytes) -> None:
+        """Add the content of so many packets that `wanted_fragments` describes, as pushing them one by one does."""
+        if self._fragments is None or self._next_sequence is None:
+            return
+        self._fragments.append(content)
+        self._size += len(content) + packets * (self._syntax.header_bytes + 1)
+        self._next_sequence = (self._next_sequence + packets) & 0xFFFF
 
     def skip(self) -> None:
         """Forget the picture under way: packets that belong to no keyframe were not pushed."""

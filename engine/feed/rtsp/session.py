@@ -2,7 +2,7 @@
 
     session = Session(url, ...)
     session.begin()                     then send session.drain_outgoing() after this and after every receive
-    session.receive(data)               bytes of the connection
+    session.receive(data)               bytes of the connection; they may change afterwards
     session.receive_datagram(data)      a datagram of the RTP port, over UDP
     session.keyframe / .failure / .redirect     one of them is set when the visit is over
 
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from engine.feed.rtsp import auth, message, rtp, sdp
 from engine.feed.rtsp.assembler import Assembler, WholeKeyframe
+from engine.feed.rtsp.packet_runs import PacketRuns
 from engine.feed.rtsp.payload import H264_FRAGMENT, H265_FRAGMENT
 from engine.feed.rtsp.reorder import Reorder
 from engine.model.keyframe import Codec
@@ -26,7 +27,7 @@ _ATTEMPTS_MAX = 2
 """Answers to a 401 in one request: the second is for a nonce that has become stale."""
 _MESSAGES_MAX = 500
 """Responses and requests of the server in one visit; servers that keep alive send one a second at most."""
-_PACKET_HEADER = 4
+_PACKET_MARK, _PACKET_HEADER = 0x24, 4
 _VERBS = (b"RTSP", b"OPTI", b"ANNO", b"SET_", b"GET_", b"REDI", b"TEAR", b"PAUS", b"DESC", b"PLAY")
 
 
@@ -41,10 +42,17 @@ class Failure:
 class Session:
     """A session in one of its states: DESCRIBE, SETUP, PLAY, STREAM.
 
-    `client_ports`: RTP and RTCP ports for UDP; None means interleaved in TCP.
+    `client_ports`: RTP and RTCP ports for UDP; None means interleaved in TCP. `runs`: passes over many interleaved
+    packets at once; without it the session takes one after the other, to the same end.
     """
 
-    def __init__(self, url: str, client_nonce: str, client_ports: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        client_nonce: str,
+        client_ports: tuple[int, int] | None = None,
+        runs: PacketRuns | None = None,
+    ) -> None:
         parts = urlsplit(url)
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         host = parts.netloc.rpartition("@")[2]
@@ -52,6 +60,7 @@ class Session:
         self._base = self._url
         self._client_nonce = client_nonce
         self._client_ports = client_ports
+        self._runs = runs
         self._sequence = 0
         self._challenge: auth.Challenge | None = None
         self._answered = self._attempts = self._nonce_count = 0
@@ -124,39 +133,29 @@ class Session:
         self._request("TEARDOWN", self._base, {})
         return self.drain_outgoing()
 
-    def receive(self, data: bytes) -> None:
-        """Process bytes of the connection."""
-        data = self._unparsed + data if self._unparsed else data
-        place, size = 0, len(data)
+    def receive(self, data: bytes | memoryview, steps_max: int | None = None) -> bool:
+        """Process bytes of the connection; what is needed later is copied.
+
+        Returns whether more can be processed, after `steps_max` packets, runs of packets, or messages: then call again,
+        without bytes or with those that come next. 0 keeps the bytes.
+        """
+        data = b"".join((self._unparsed, data)) if self._unparsed else data
+        place, size, steps, more = 0, len(data), 0, False
         while place < size and not self.over:
-            if data[place] == 0x24:
-                if place + _PACKET_HEADER > size:
-                    break
-                end = place + _PACKET_HEADER + (data[place + 2] << 8 | data[place + 3])
-                if end > size:
-                    break
-                if data[place + 1] == self._channel and not self._can_skip(data, place + _PACKET_HEADER):
-                    self._receive_packet(data[place + _PACKET_HEADER : end])
-                place = end
-                continue
-            if not _begins_message(data, place):
-                place = self._skip_noise(data, place)
-                continue
-            try:
-                parsed = message.parse(data[place : place + message.HEAD_BYTES_MAX + message.BODY_BYTES_MAX])
-            except message.MessageError as error:
-                self.fail(FailureReason.PROTOCOL_ERROR, f"the server sent {error}")
-                return
-            if parsed is None:
+            if steps == steps_max:
+                more = True
                 break
-            response, length = parsed
-            place += length
-            self._messages += 1
-            if self._messages > _MESSAGES_MAX:
-                self.fail(FailureReason.FLOOD, f"the server sent more than {_MESSAGES_MAX} messages")
-                return
-            self._handle_response(response)
-        self._unparsed = b"" if self.over else data[place:]
+            steps += 1
+            if data[place] == _PACKET_MARK:
+                end = self._pass_packets(data, place)
+            else:
+                data = bytes(data)  # text among packets is rare
+                end = self._pass_text(data, place)
+            if end == place:
+                break
+            place = end
+        self._unparsed = b"" if self.over else bytes(data[place:])
+        return more
 
     def receive_datagram(self, data: bytes) -> None:
         """Process a datagram of the RTP port. Datagrams that arrive a little out of order are put in order."""
@@ -180,7 +179,67 @@ class Session:
             else:
                 self.fail(FailureReason.PROTOCOL_ERROR, f"the server closed the connection {where}")
 
-    def _can_skip(self, data: bytes, place: int) -> bool:
+    def _pass_text(self, data: bytes, place: int) -> int:
+        """Process the message at `place`, or what is none. Returns the offset after it; `place` if it is not whole."""
+        if not _begins_message(data, place):
+            return self._skip_noise(data, place)
+        try:
+            parsed = message.parse(data[place : place + message.HEAD_BYTES_MAX + message.BODY_BYTES_MAX])
+        except message.MessageError as error:
+            self.fail(FailureReason.PROTOCOL_ERROR, f"the server sent {error}")
+            return place
+        if parsed is None:
+            return place
+        response, length = parsed
+        self._messages += 1
+        if self._messages > _MESSAGES_MAX:
+            self.fail(FailureReason.FLOOD, f"the server sent more than {_MESSAGES_MAX} messages")
+        else:
+            self._handle_response(response)
+        return place + length
+
+    def _pass_packets(self, data: bytes | memoryview, place: int) -> int:
+        """Process the packets at `place`, a run of them or one. Returns the offset after them; `place` if there is no
+        whole one."""
+        begin = place + _PACKET_HEADER
+        if begin > len(data):
+            return place
+        end = begin + (data[place + 2] << 8 | data[place + 3])
+        if end > len(data):
+            return place
+        if self._runs is not None and (run_end := self._pass_run(self._runs, data, place)) > place:
+            return run_end
+        if data[place + 1] == self._channel and not self._can_skip(data, begin):
+            self._receive_packet(bytes(data[begin:end]))
+        return end
+
+    def _pass_run(self, runs: PacketRuns, data: bytes | memoryview, place: int) -> int:
+        """Process the run of packets at `place`. Returns the offset after it; `place` if there is none."""
+        assembler, track = self._assembler, self._track
+        if assembler is None or track is None:
+            return place
+        header_bytes = 1 if self._is_h264 else 2
+        if not assembler.collecting:
+            end, slices = runs.skip_slices(data, place, self._channel, header_bytes)
+            if slices:
+                self._skip_picture()
+            return end
+        wanted = assembler.wanted_fragments()
+        if wanted is None:
+            return place
+        end, packets, content = runs.take_fragments(
+            data, place, self._channel, header_bytes, track.payload_type, wanted
+        )
+        if packets:
+            assembler.add_fragments(packets, content)
+        return end
+
+    def _skip_picture(self) -> None:
+        if self._assembler is not None and not self._skipping:
+            self._assembler.skip()
+        self._skipping = True
+
+    def _can_skip(self, data: bytes | memoryview, place: int) -> bool:
         """Whether the packet at `place` is a plain slice of a picture that is no keyframe, by two bytes of it.
 
         Most packets of a visit are; to parse them no further halves the visit's cost.
@@ -194,8 +253,8 @@ class Session:
         else:
             unit_type = data[place + 12] >> 1 & 0x3F
             plain = unit_type < 10 or (unit_type == H265_FRAGMENT and data[place + 14] & 0x3F < 10)
-        if plain and not self._skipping:
-            assembler.skip()
+        if plain:
+            self._skip_picture()
         self._skipping = plain
         return plain
 

@@ -35,9 +35,10 @@ STOP_S = 30
 HEALTHY_S = 300
 COMPILE = """
 from engine.decode import warmup as decode
+from engine.feed import warmup as feed
 from engine.judge import warmup as judge
 from engine.kernels import warmup as kernels
-for package in (decode, judge, kernels):
+for package in (decode, feed, judge, kernels):
     package.warm_up()
 """
 CONFIG = """

@@ -8,7 +8,8 @@ import pytest
 
 from engine.clock import thread_cpu_ns
 from engine.config.feed import FeedSettings
-from engine.feed.turns import Turns
+from engine.feed.packets.runs import COMPILED
+from engine.feed.shared_by_visits import SharedByVisits
 from engine.feed.visit import visit
 from engine.model.keyframe import Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
@@ -70,11 +71,11 @@ def test_healthy_cameras_are_visited_while_two_dozen_servers_flood_the_loop(port
     """Without a budget a visit of the loop took up to forty seconds here, and no healthy camera gave a keyframe."""
 
     async def run() -> tuple[list[Keyframe | VisitFailure], list[Keyframe | VisitFailure]]:
-        turns, settings, names = Turns(), FeedSettings(), list(FLOODS)
+        shared, settings, names = SharedByVisits(COMPILED), FeedSettings(), list(FLOODS)
 
         def go(number: int, name: str) -> "asyncio.Task[Keyframe | VisitFailure]":
             url = f"rtsp://127.0.0.1:{port}/{name}"
-            return asyncio.ensure_future(visit(order(number, url, 12), settings, turns))
+            return asyncio.ensure_future(visit(order(number, url, 12), settings, shared))
 
         floods = [go(100 + n, names[n % len(names)]) for n in range(24)]
         good: list[Keyframe | VisitFailure] = []

@@ -14,6 +14,8 @@ import av
 import pytest
 
 from engine.config.feed import FeedSettings
+from engine.feed.packets.runs import COMPILED
+from engine.feed.shared_by_visits import SharedByVisits
 from engine.feed.visit import visit
 from engine.model.keyframe import Codec, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
@@ -33,7 +35,7 @@ def run(
     settings = FeedSettings(**{"connect_timeout_s": 1.0, **changes})
     order = VisitOrder(7, "cam", url, round(deadline_s * 1e9), FeedKind.RTSP)
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(visit(order, settings))
+        return runner.run(visit(order, settings, SharedByVisits(COMPILED)))  # as a feeder does
 
 
 def failure_of(url: str) -> VisitFailure:

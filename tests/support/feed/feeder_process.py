@@ -15,7 +15,7 @@ from engine.config import Settings
 from engine.feed import wire
 from engine.model.keyframe import Keyframe
 from engine.model.visit import VisitFailure, VisitOrder
-from engine.runtime.control import STOP
+from engine.runtime.control import COMPILING, READY, STOP
 from engine.runtime.heartbeat import HeartbeatRecord
 from engine.runtime.transport import Transport
 from engine.supervisor.child import child_command
@@ -118,8 +118,11 @@ def feeder_process(
         try:
             feeder = FeederProcess(process, transport, address, name, heartbeat)
             ours.send(json.dumps(task))
-            assert ours.poll(60), "the process is not ready"
-            assert ours.recv()[0] == "ready"
+            word = COMPILING
+            while word == COMPILING:
+                assert ours.poll(60), "the process is not ready"
+                word = ours.recv()[0]
+            assert word == READY
             feeder.wait_for_heartbeat()
             yield feeder
             ours.send((STOP,))

@@ -194,7 +194,7 @@ print(len(recorder.buffer))
 
 @pytest.mark.long
 @pytest.mark.timeout(600)  # half a minute of CPU time, which a loaded machine makes minutes
-@pytest.mark.parametrize("package", ["kernels", "judge"])
+@pytest.mark.parametrize("package", ["kernels", "judge", "feed"])
 def test_processes_that_start_together_compile_once_and_the_next_start_compiles_nothing(
     tmp_path: Path, package: str
 ) -> None:
