@@ -33,8 +33,9 @@ from engine.clock import thread_cpu_ns
 from engine.decode.render import decode_rgb
 from engine.model.keyframe import Codec
 from engine.overlay.clock_text import ClockReading
+from engine.overlay.installed import is_installed
 from engine.overlay.layout import overlay_of
-from engine.overlay.recognizer import Recognizer, is_installed
+from engine.overlay.recognizer import Recognizer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CONFIDENCE_MIN = 0.9

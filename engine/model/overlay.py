@@ -4,8 +4,11 @@ The field calls such text an on-screen display, or overlay: date, time and a nam
 coded.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from engine.model.verdict import Cause, FaultKind
 
 LINES_MAX = 32
 """Lines of one picture that are read; more is a page of text, and no overlay."""
@@ -46,3 +49,25 @@ class PictureText:
     width: int
     height: int
     lines: tuple[TextLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFault:
+    """One fault of a camera's clock or name. `cause`: None if the kind leaves nothing open. `detail`: one sentence."""
+
+    kind: FaultKind
+    cause: Cause | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayVerdict:
+    """What the readings of a camera's clock and name conclude, of kinds in READ_KINDS; a kind in neither is unsure.
+
+    `at_wall_ns`: when the keyframe of the latest reading arrived. `faults`: by kind. `right`: kinds that are not there.
+    """
+
+    camera_id: str
+    at_wall_ns: int
+    faults: Mapping[FaultKind, ReadFault] = field(default_factory=dict)
+    right: frozenset[FaultKind] = frozenset()

@@ -1,6 +1,6 @@
 """Decides from the readings of one camera what is sure: nothing is called wrong on one reading alone. Pure.
 
-Two readings count that lie far enough apart, of different keyframes. A clock is wrong if it is off by the same time in
+Two readings count whose keyframes arrived far enough apart. A clock is wrong if it is off by the same time in
 both, which no misread digit is, or shows the same in both: then it stands. A name is wrong if both show the same text.
 """
 
@@ -34,7 +34,6 @@ class CameraReading:
     """What was read of one keyframe. `clock_reading`: None if no clock was sure. `name`: the lines that may be the
     name, as one text."""
 
-    visit_id: int
     arrival_wall_ns: int
     clock_reading: ClockReading | None
     clock: ClockCheck
@@ -80,8 +79,8 @@ class Confirmation:
 
 
 def _count_together(before: CameraReading, reading: CameraReading) -> bool:
-    """Return whether two readings are of different keyframes, far enough apart; a wall clock may have been set back."""
-    return before.visit_id != reading.visit_id and abs(reading.arrival_wall_ns - before.arrival_wall_ns) >= APART_NS
+    """Return whether two readings are of keyframes far enough apart; a wall clock may have been set back."""
+    return abs(reading.arrival_wall_ns - before.arrival_wall_ns) >= APART_NS
 
 
 def _if_right(sign: ClockSign | NameSign) -> Finding | None:

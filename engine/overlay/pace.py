@@ -6,6 +6,7 @@ from heapq import heapify, heappop, heappush
 from engine.clock import NS_PER_S
 
 DAY_NS = 86_400 * NS_PER_S
+HOUR_NS = 3600 * NS_PER_S
 AGAIN_NS = 600 * NS_PER_S
 """A reading that has to be confirmed is repeated after this time, by when the camera was visited again."""
 _MINUTE_NS = 60 * NS_PER_S

@@ -5,7 +5,6 @@ lower edge are searched, where overlays stand. The line that shows a clock is re
 misread once is seldom misread in the same way again, and a line on which the two differ is not sure.
 """
 
-import importlib.util
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,6 @@ from engine.model.overlay import LINE_CHARS_MAX, LINES_MAX, Box, PictureText, Te
 from engine.overlay.clock_text import is_date_only, parse_clock
 from engine.overlay.layout import BAND_SHARE
 
-_PACKAGES = ("rapidocr", "onnxruntime")
 _SEARCH_PX_MAX = 1920
 """Longest side at which text is searched; a larger picture is made smaller for it."""
 _GAP_PX = 16
@@ -29,11 +27,6 @@ _MARGIN_SHARE = 0.25
 _NOT_SURE = 0.0
 
 Picture = npt.NDArray[np.uint8]
-
-
-def is_installed() -> bool:
-    """Return whether the reader's packages are here; loads none of them."""
-    return all(importlib.util.find_spec(name) is not None for name in _PACKAGES)
 
 
 class Recognizer:

@@ -10,9 +10,9 @@ from engine.overlay.name_rules import NameSign
 
 HOUR_NS = 3600 * NS_PER_S
 OFF = CameraReading(
-    1, HOUR_NS, parse_clock("2024-03-01 12:00:00"), ClockCheck(ClockSign.WRONG, -600), "后厨1", NameSign.RIGHT
+    HOUR_NS, parse_clock("2024-03-01 12:00:00"), ClockCheck(ClockSign.WRONG, -600), "后厨1", NameSign.RIGHT
 )
-OFF_LATER = replace(OFF, visit_id=2, arrival_wall_ns=2 * HOUR_NS, clock_reading=parse_clock("2024-03-01 13:00:00"))
+OFF_LATER = replace(OFF, arrival_wall_ns=2 * HOUR_NS, clock_reading=parse_clock("2024-03-01 13:00:00"))
 RIGHT = replace(OFF_LATER, clock=ClockCheck(ClockSign.RIGHT, 1))
 
 
@@ -31,7 +31,7 @@ def test_two_readings_that_disagree_confirm_nothing() -> None:
     misread = replace(OFF_LATER, clock=ClockCheck(ClockSign.WRONG, -36_600))
     assert confirmation.add("c1", misread).clock is None
     later = parse_clock("2024-03-01 04:00:00")
-    third = replace(misread, visit_id=3, arrival_wall_ns=3 * HOUR_NS, clock_reading=later)
+    third = replace(misread, arrival_wall_ns=3 * HOUR_NS, clock_reading=later)
     assert confirmation.add("c1", third).clock is Finding.OFF
 
 
@@ -55,7 +55,7 @@ def test_a_right_reading_is_enough_and_clears_the_doubt() -> None:
     confirmation = Confirmation()
     confirmation.add("c1", OFF)
     assert confirmation.add("c1", RIGHT).clock is Finding.RIGHT
-    again = replace(OFF_LATER, visit_id=3, arrival_wall_ns=3 * HOUR_NS)
+    again = replace(OFF_LATER, arrival_wall_ns=3 * HOUR_NS)
     assert confirmation.add("c1", again).clock is None
 
 
@@ -67,11 +67,11 @@ def test_an_unsure_reading_says_nothing() -> None:
 
 def test_a_name_is_wrong_when_two_readings_show_the_same_text() -> None:
     confirmation = Confirmation()
-    wrong = replace(RIGHT, visit_id=1, arrival_wall_ns=HOUR_NS, name="东门出口", name_sign=NameSign.WRONG)
+    wrong = replace(RIGHT, arrival_wall_ns=HOUR_NS, name="东门出口", name_sign=NameSign.WRONG)
     assert confirmation.add("c1", wrong).name is None
-    other = replace(wrong, visit_id=2, arrival_wall_ns=2 * HOUR_NS, name="小心地滑")
+    other = replace(wrong, arrival_wall_ns=2 * HOUR_NS, name="小心地滑")
     assert confirmation.add("c1", other).name is None
-    same = replace(other, visit_id=3, arrival_wall_ns=3 * HOUR_NS, name="小心地 滑")
+    same = replace(other, arrival_wall_ns=3 * HOUR_NS, name="小心地 滑")
     assert confirmation.add("c1", same).name is Finding.OFF
 
 
