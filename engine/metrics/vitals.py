@@ -50,7 +50,7 @@ VITAL_METRICS = (
         "0 or 1",
         "1 while every process of a kind is confined: it gains no privileges (privileges), reads no files but those it "
         "needs (files), makes no system calls that it does not need (system_calls). 0: the kernel does not offer it, "
-        "or `runtime.confine` is off.",
+        "or `runtime.confine` is off, or no process of the kind runs.",
         "0: `patrol doctor` says which part this machine lacks; a newer kernel or container runtime has it.",
     ),
     Metric(
