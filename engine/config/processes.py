@@ -20,6 +20,9 @@ class ProcessSettings(Section):
     )
     worker_memory_bytes_max: int = _ceiling(1_073_741_824, "worker", "replaced once it has ended its job")
     feeder_memory_bytes_max: int = _ceiling(1_073_741_824, "feeder", "replaced once its visits in flight have ended")
+    reader_memory_bytes_max: int = _ceiling(
+        1_610_612_736, "reader of clocks and names", "replaced once it has ended its job"
+    )
     web_memory_bytes_max: int = _ceiling(1_073_741_824, "HTTP gateway", "replaced; watches resume, other calls end")
 
     def ceilings(self) -> dict[str, int]:
@@ -28,5 +31,6 @@ class ProcessSettings(Section):
             "hub": self.hub_memory_bytes_max,
             "worker": self.worker_memory_bytes_max,
             "feeder": self.feeder_memory_bytes_max,
+            "reader": self.reader_memory_bytes_max,
             "web": self.web_memory_bytes_max,
         }

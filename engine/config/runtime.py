@@ -12,7 +12,7 @@ class RuntimeSettings(Section):
 
     confine: Literal["auto", "required", "off"] = key(
         "auto",
-        "Confinement of feeders, demuxers and workers to what they need, by Landlock and seccomp. auto: as far as the "
-        "kernel offers it; required: without it the engine does not start; off: none.",
+        "Confinement of feeders, demuxers, workers and the reader to what they need, by Landlock and seccomp. auto: as "
+        "far as the kernel offers it; required: without it the engine does not start; off: none.",
         hot=False,
     )

@@ -10,6 +10,7 @@ from engine.config.judge import JudgeSettings
 from engine.config.ledger import LedgerSettings
 from engine.config.notices import NoticesSettings
 from engine.config.processes import ProcessSettings
+from engine.config.reader import ReaderSettings
 from engine.config.runtime import RuntimeSettings
 from engine.config.serve import ServeSettings
 from engine.config.setting import Section, key
@@ -301,6 +302,7 @@ class Settings(Section):
     feed: FeedSettings = FeedSettings()
     intake: IntakeSettings = IntakeSettings()
     worker: WorkerSettings = WorkerSettings()
+    reader: ReaderSettings = ReaderSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     judge: JudgeSettings = JudgeSettings()
     ledger: LedgerSettings = LedgerSettings()

@@ -11,7 +11,7 @@ from engine.clock import wall_ns
 from engine.config import Settings, load
 from engine.config.calendar import Calendar, load_calendar
 from engine.config.schema import RecordSettings
-from engine.doctor import archive, cameras, certificates, database, decoder, disks, listeners, machine, running
+from engine.doctor import archive, cameras, certificates, database, decoder, disks, listeners, machine, reader, running
 from engine.doctor.diagnosis import Diagnosis, fault, ok, warning
 from engine.errors import ConfigError, PatrolError
 from engine.model.camera import Camera
@@ -64,6 +64,7 @@ def _all(config: Path | None, options: Options) -> Iterator[Diagnosis]:
         "archive": lambda: archive.examine(settings.record),
         "machine": lambda: _machine(settings, held.newest_wall_ns, now),
         "decoder": decoder.examine,
+        "reader": lambda: [reader.examine(settings.reader)],
         "capacity": lambda: _capacity(settings, calendar, held.cameras, now),
         "cameras": lambda: cameras.examine(held.cameras, options.sample, options.timeout_s, options.seed),
     }

@@ -84,7 +84,7 @@ def confinement(missing: Sequence[str], mode: str) -> Diagnosis:
     if mode == "off":
         return warning(topic, "runtime.confine is off", "set it to auto, so that a hostile camera reaches nothing")
     if not missing:
-        return ok(topic, "the kernel has Landlock and seccomp; feeders, demuxers and workers are confined")
+        return ok(topic, "the kernel has Landlock and seccomp; what reads from cameras is confined")
     found, remedy = (
         f"the kernel offers no {'; no '.join(missing)}",
         "use a kernel that does (docs/operating.md#confinement)",

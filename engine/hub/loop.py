@@ -8,11 +8,13 @@ from engine.config.schema import Settings
 from engine.errors import WireError
 from engine.feed import wire
 from engine.hub.keyframes.gateways import Gateways
+from engine.hub.overlay.reader_link import ReaderLink
 from engine.hub.reloads import Reloads
 from engine.hub.shards.lease import ShardLease
 from engine.hub.state import HubState
 from engine.metrics import Metrics
 from engine.model.keyframe import DropReason
+from engine.reader import wire as reader_wire
 from engine.runtime.control import (
     BEGUN,
     GO,
@@ -41,19 +43,21 @@ _MESSAGES_A_TURN = 64
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """`feed`: feeders. `work`: workers. `pushes`: keyframes of gateways; None if `intake.listen` is empty."""
+    """`feed`: feeders. `work`: workers. `pushes`: keyframes of gateways; None if `intake.listen` is empty. `read`: the
+    reader; None if nothing is read."""
 
     control: Control
     feed: Channel
     work: Channel
     pushes: Channel | None
+    read: Channel | None = None
 
 
 class HubLoop:
     """Waits and dispatches.
 
     `on_begin` is called once, when visits begin. `refusals`: for the audit log. `lease`: of the hub's shard; None for
-    an engine alone.
+    an engine alone. `reader`: None if nothing is read.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class HubLoop:
         on_begin: Callable[[], None],
         refusals: Refusals,
         lease: ShardLease | None = None,
+        reader: ReaderLink | None = None,
     ) -> None:
+        self._reader = reader
         self._refusals = refusals
         self._lease = lease
         self._sockets = sockets
@@ -86,6 +92,8 @@ class HubLoop:
         self._poller.watch("work", self._sockets.work)
         self._poller.watch("control", self._sockets.control.descriptor)
         self._poller.watch("calls", self._state.calls.descriptor)
+        if self._sockets.read is not None:
+            self._poller.watch("read", self._sockets.read)
         while not self._stopping:
             self._turn()
         self._state.pipeline.shut_down()
@@ -111,6 +119,8 @@ class HubLoop:
             self._receive("feed", self._sockets.feed, self._on_feeder)
         if "work" in readable:
             self._receive("work", self._sockets.work, self._on_worker)
+        if "read" in readable and self._sockets.read is not None:
+            self._receive("read", self._sockets.read, self._on_reader)
         pipeline.judge_due()
         if "gateways" in readable and self._sockets.pushes is not None:
             self._receive("gateways", self._sockets.pushes, self._on_push)
@@ -189,6 +199,19 @@ class HubLoop:
         else:
             self._state.pipeline.measured(name, worker_wire.unpack_result(rest))
 
+    def _on_reader(self, frames: list[Frame]) -> None:
+        name, rest = bytes(frames[0]).decode(errors="replace"), frames[1:]
+        if self._reader is None:
+            return
+        if rest and rest[0] == reader_wire.READY:
+            self._reader.ready(name)
+            return
+        try:
+            self._reader.finish(reader_wire.unpack_result(rest))
+        except WireError:
+            self._reader.garbled()
+            raise
+
     def _receive_control(self) -> None:
         for word, *rest in self._sockets.control.receive():
             if word == STOP:
@@ -217,6 +240,9 @@ class HubLoop:
             self._state.pipeline.worker_lost(
                 name, monotonic_ns(), blameless=reason in _PLANNED_ENDS, too_costly=reason == TOO_COSTLY
             )
+        elif kind == "reader":
+            if self._reader is not None:
+                self._reader.lost(name, reason)
         else:
             self._metrics.feeder_restarted(kind, reason)
             self._state.visits.feeder_lost(name, monotonic_ns())

@@ -7,10 +7,12 @@ from engine.model.findings import RecordedEvent
 
 @dataclass(frozen=True, slots=True)
 class RecheckRequest:
-    """A request to visit the camera of a finding as soon as the caps allow."""
+    """A request to visit the camera of a finding as soon as the caps allow. `reads`: and to read its clock and name
+    then."""
 
     camera_id: str
     finding_id: int
+    reads: bool = False
 
 
 Action = RecordedEvent | RecheckRequest

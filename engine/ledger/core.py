@@ -7,11 +7,10 @@ times stay in order.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
 from itertools import count
 
 from engine.config.ledger import LedgerSettings
-from engine.ledger import commands
+from engine.ledger import commands, recheck_evidence
 from engine.ledger.actions import Action, RecheckRequest
 from engine.ledger.camera_index import CameraIndex
 from engine.ledger.dismissals import Dismissals
@@ -21,8 +20,9 @@ from engine.ledger.operator_list import OperatorCase, OperatorList
 from engine.ledger.policy import Policy, next_level
 from engine.ledger.projection import apply
 from engine.ledger.recheck import NEVER_NS, Recheck
-from engine.ledger.recheck_evidence import Fault, announced_faults, is_settled, recheck_sign, shows
+from engine.ledger.recheck_evidence import READ_FAMILIES, Fault, Look, announced_faults, is_read, shows
 from engine.ledger.requests import RequestKey, RequestMemory
+from engine.ledger.wakeups import Wakeups
 from engine.model.access import ENGINE, Actor
 from engine.model.camera import Camera
 from engine.model.faults import OFFLINE, family_of_cause_key
@@ -36,12 +36,11 @@ from engine.model.findings import (
     RecordedEvent,
     Step,
 )
-from engine.model.verdict import Severity, Verdict
+from engine.model.overlay import OverlayVerdict
+from engine.model.verdict import FaultKind, Severity, Verdict
 
 _TICK_FINDINGS_MAX = 100
 """Most findings that one tick processes, so that the hub gets back to its keyframes even after a long stop."""
-WAKEUP_SLACK = 1024
-"""Wake-ups beyond two per finding that are tolerated before the stale ones are removed."""
 _ENGINE_ROLE = ""
 _NO_COMMAND = FindingCommand(0, Step.OPENED)
 """What an event has that no command caused."""
@@ -56,8 +55,8 @@ class Ledger:
     `finding_ids`: gives ids for new findings, each greater than every id ever used here. `operator_cases`: offline for
     a reason of ours, by camera. `dismissed`: what people dismissed lately, the earliest first; it can be reopened.
 
-    Attributes: `findings`: by id. `counts`: number of findings by what they are counted by. `wakeups`: heap of (time,
-    finding id); it may hold stale entries. `operator_list`: offline cameras that are no findings.
+    Attributes: `findings`: by id. `counts`: number of findings by what they are counted by. `wakeups`: when they are
+    due. `operator_list`: offline cameras that are no findings.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Ledger:
         self._muted = Muted(muted or {})
         self._dismissals = Dismissals(dismissed)
         self._rechecks: dict[int, Recheck] = {}
-        self.wakeups: list[tuple[int, int]] = []
+        self.wakeups = Wakeups(self.due_wall_ns)
         self._requests = RequestMemory(requests)
         self.operator_list = OperatorList(operator_cases)
         self.adopt(findings)
@@ -114,16 +113,38 @@ class Ledger:
         if not held and not faults and verdict.camera_id not in self._muted:
             return []
         actions: list[Action] = []
-        muted = self._muted.still(verdict.camera_id, faults.keys())
+        muted = self._muted.still(verdict.camera_id, faults.keys() | READ_FAMILIES)
         for family, finding_id in list(held.items()):
-            self._check_finding(self.findings[finding_id], family, faults.get(family), verdict, actions)
+            if family not in READ_FAMILIES:
+                look = recheck_evidence.look_of_visit(verdict, family, faults.get(family), self._policy)
+                self._check_finding(self.findings[finding_id], look, actions)
         held = self._index.of(verdict.camera_id)
         for family, fault in faults.items():
             is_new = family not in held and family not in muted
             blamed = family != OFFLINE or self.operator_list.blames_school(verdict, self._policy)
             if is_new and blamed and shows(verdict, family):
-                self._open_finding(fault, camera, verdict, actions)
+                self._open_finding(fault, camera, verdict.detail or verdict.reason, actions)
         return actions
+
+    def observe_reading(self, verdict: OverlayVerdict, camera: Camera, now_wall_ns: int) -> list[Action]:
+        """Process what readings of clock and name conclude, as `observe` does: of findings of READ_KINDS alone."""
+        self._advance_clock(now_wall_ns)
+        actions: list[Action] = []
+        for family in sorted(READ_FAMILIES):
+            look = recheck_evidence.look_of_reading(verdict, family)
+            held = self._index.of(camera.camera_id).get(family)
+            if held is not None:
+                self._check_finding(self.findings[held], look, actions)
+            elif look.fault is None:
+                if look.settled:
+                    self._muted.remove(camera.camera_id, family)
+            elif self.may_open(camera.camera_id, family):
+                self._open_finding(look.fault, camera, verdict.faults[FaultKind(family)].detail, actions)
+        return actions
+
+    def may_open(self, camera_id: str, family: str) -> bool:
+        """Return whether a fault of this family would open a finding: there is none, and no decision against it."""
+        return family not in self._index.of(camera_id) and not self._muted.has(camera_id, family)
 
     def record_delivery(self, finding_id: int, why: str, now_wall_ns: int) -> list[Action]:
         """Record that a notice of the finding was delivered; no event unless the finding stands open.
@@ -146,8 +167,7 @@ class Ledger:
 
     def check(self, command: FindingCommand, actor: Actor) -> Finding:
         """Check a command, and change nothing; return its finding. Raises as `execute`."""
-        finding = self.target(command)
-        if finding is None:
+        if (finding := self.target(command)) is None:
             raise KeyError(command.finding_id)
         commands.check_allowed(command, finding, actor, self._policy)
         if finding.state.ended:
@@ -195,10 +215,9 @@ class Ledger:
         self._advance_clock(now_wall_ns)
         actions: list[Action] = []
         for _ in range(_TICK_FINDINGS_MAX):
-            wakeup_ns = self.next_wakeup_wall_ns()
-            if wakeup_ns is None or wakeup_ns > now_wall_ns:
+            if (wakeup_ns := self.next_wakeup_wall_ns()) is None or wakeup_ns > now_wall_ns:
                 break
-            _, finding_id = heappop(self.wakeups)
+            finding_id = self.wakeups.pop()
             finding = self.findings[finding_id]
             recheck = self._rechecks.get(finding_id)
             if recheck is None:
@@ -212,12 +231,7 @@ class Ledger:
 
     def next_wakeup_wall_ns(self) -> int | None:
         """Return when to call `tick` next; None if nothing will ever be due."""
-        while self.wakeups:
-            due_ns, finding_id = self.wakeups[0]
-            if self.due_wall_ns(finding_id) == due_ns:
-                return due_ns
-            heappop(self.wakeups)
-        return None
+        return self.wakeups.next_wall_ns()
 
     def configure(self, settings: LedgerSettings) -> None:
         """Apply new settings to deadlines and waits that begin from now on."""
@@ -245,33 +259,30 @@ class Ledger:
                 self._schedule_wakeup(self.findings[finding_id])
         self._now_wall_ns = now_wall_ns
 
-    def _open_finding(self, fault: Fault, camera: Camera, verdict: Verdict, actions: list[Action]) -> None:
-        event = opening_event(next(self._finding_ids), fault, camera, verdict, self._policy, self._now_wall_ns)
+    def _open_finding(self, fault: Fault, camera: Camera, why: str, actions: list[Action]) -> None:
+        event = opening_event(next(self._finding_ids), fault, camera, why, self._policy, self._now_wall_ns)
         finding = apply(None, event)
         self._add(finding)
         self._schedule_wakeup(finding)
         actions.append(RecordedEvent(event, finding))
 
-    def _check_finding(
-        self, finding: Finding, family: str, fault: Fault | None, verdict: Verdict, actions: list[Action]
-    ) -> None:
-        """Apply a verdict of the finding's camera to the finding. `fault`: None if its family is not announced."""
+    def _check_finding(self, finding: Finding, look: Look, actions: list[Action]) -> None:
+        """Apply a look at the finding's camera to the finding."""
+        fault = look.fault
         if fault is not None and fault.is_worse_than(finding.severity):
             finding = self._worsen(finding, fault, actions)
         recheck = self._rechecks.get(finding.finding_id)
         if recheck is None:
-            if is_settled(verdict, family, self._policy.settle_ns):
-                since_h = (verdict.at_wall_ns - verdict.since_wall_ns) / 3.6e12
-                finding = self._record(finding, Step.CLAIMED, actions, why=f"not seen any more for {since_h:.1f} h")
+            if look.settled:
+                finding = self._record(finding, Step.CLAIMED, actions, why=look.settled)
                 self._begin_recheck(finding, self._now_wall_ns)
                 self._schedule_wakeup(finding)
             return
-        if verdict.at_wall_ns <= recheck.since_wall_ns:
+        if look.at_wall_ns <= recheck.since_wall_ns:
             return  # the picture was taken before the claim
         if finding.state is FindingState.RECTIFIED:
             finding = self._record(finding, Step.RECHECK_BEGUN, actions)
-        sign = recheck_sign(verdict, family, is_for_operator=self._policy.is_for_operator(verdict))
-        recheck.add_check(sign, self._now_wall_ns, self._policy)
+        recheck.add_check(look.sign, self._now_wall_ns, self._policy)
         if recheck.failed(self._policy):
             self._fail_recheck(finding, f"seen again: {recheck.counts}", actions)
         elif recheck.passed(self._policy) and fault is None:
@@ -300,8 +311,7 @@ class Ledger:
     def _mark_overdue(self, finding: Finding, actions: list[Action]) -> None:
         """Record that the deadline passed; the next level becomes responsible, with a deadline of its own."""
         finding = self._record(finding, Step.FELL_OVERDUE, actions, why=f"the deadline of the {finding.level} passed")
-        above = next_level(finding.level)
-        if above is None:
+        if (above := next_level(finding.level)) is None:
             return
         time_ns = self._policy.time_ns(finding.subject.region, finding.severity, above)
         finding = self._record(
@@ -318,11 +328,12 @@ class Ledger:
     def _request_check(self, finding: Finding, actions: list[Action]) -> None:
         self._rechecks[finding.finding_id].request_check(self._now_wall_ns, self._policy)
         self._schedule_wakeup(finding)
-        actions.append(RecheckRequest(finding.subject.camera_id, finding.finding_id))
+        actions.append(RecheckRequest(finding.subject.camera_id, finding.finding_id, is_read(finding)))
 
     def _begin_recheck(self, finding: Finding, now_wall_ns: int) -> None:
-        """Begin to count checks. Checks are requested for claims of people only; the engine's own await the patrol."""
-        check_ns = NEVER_NS if finding.claimed_by == ENGINE.name else now_wall_ns
+        """Begin to count checks. They are requested for claims of people, and for readings, which come once a day
+        otherwise; other claims of the engine's own await the patrol."""
+        check_ns = NEVER_NS if finding.claimed_by == ENGINE.name and not is_read(finding) else now_wall_ns
         self._rechecks[finding.finding_id] = Recheck(now_wall_ns, now_wall_ns + self._policy.recheck_max_ns, check_ns)
 
     def _record(
@@ -379,8 +390,7 @@ class Ledger:
 
         While a claim is re-checked the deadline of the finding is suspended.
         """
-        finding = self.findings.get(finding_id)
-        if finding is None:
+        if (finding := self.findings.get(finding_id)) is None:
             return NEVER_NS
         recheck = self._rechecks.get(finding_id)
         if recheck is not None:
@@ -388,10 +398,4 @@ class Ledger:
         return NEVER_NS if finding.overdue or finding.state.claimed else finding.deadline_wall_ns
 
     def _schedule_wakeup(self, finding: Finding) -> None:
-        due_ns = self.due_wall_ns(finding.finding_id)
-        if due_ns != NEVER_NS:
-            heappush(self.wakeups, (due_ns, finding.finding_id))
-        if len(self.wakeups) > 2 * len(self.findings) + WAKEUP_SLACK:
-            held = ((self.due_wall_ns(finding_id), finding_id) for finding_id in self.findings)
-            self.wakeups = [entry for entry in held if entry[0] != NEVER_NS]
-            heapify(self.wakeups)
+        self.wakeups.schedule(finding.finding_id, self.findings)

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
-from engine.ledger.core import WAKEUP_SLACK, Ledger
+from engine.ledger.core import Ledger
 from engine.ledger.recheck import NEVER_NS
 from engine.ledger.requests import REQUESTS_MAX
+from engine.ledger.wakeups import WAKEUP_SLACK
 from engine.model.faults import family_of_cause_key
 from engine.model.findings import Finding, FindingState, FindingTally
 
@@ -49,12 +50,12 @@ def check_invariants(ledger: Ledger) -> None:
     claimed = {finding_id for finding_id, finding in ledger.findings.items() if finding.state.claimed}
     if claimed != ledger.rechecked_ids:
         raise LedgerInvariantError(f"claimed {sorted(claimed)}, re-checked {sorted(ledger.rechecked_ids)}")
-    wakeups = set(ledger.wakeups)
+    wakeups = set(ledger.wakeups.entries)
     for finding_id, due_ns in due.items():
         if (due_ns, finding_id) not in wakeups:
             raise LedgerInvariantError(f"finding {finding_id} is due at {due_ns}, but has no wake-up")
-    if len(ledger.wakeups) > 2 * len(ledger.findings) + WAKEUP_SLACK:
-        raise LedgerInvariantError(f"{len(ledger.wakeups)} wake-ups for {len(ledger.findings)} findings")
+    if len(ledger.wakeups.entries) > 2 * len(ledger.findings) + WAKEUP_SLACK:
+        raise LedgerInvariantError(f"{len(ledger.wakeups.entries)} wake-ups for {len(ledger.findings)} findings")
     if ledger.requests_held > REQUESTS_MAX:
         raise LedgerInvariantError(f"{ledger.requests_held} request ids are held; allowed: at most {REQUESTS_MAX}")
 

@@ -16,6 +16,10 @@ class Muted:
         """Whether the camera has any."""
         return camera_id in self._families
 
+    def has(self, camera_id: str, family: str) -> bool:
+        """Return whether a family of the camera is muted."""
+        return family in self._families.get(camera_id, ())
+
     def add(self, camera_id: str, family: str) -> None:
         """Mute a family until it is no longer announced."""
         self._families.setdefault(camera_id, set()).add(family)

@@ -5,13 +5,12 @@ from engine.ledger.recheck_evidence import Fault
 from engine.model.access import ENGINE
 from engine.model.camera import Camera
 from engine.model.findings import WHY_CHARS_MAX, Finding, LedgerEvent, Level, Step, Subject
-from engine.model.verdict import Verdict
 
 
 def opening_event(
-    finding_id: int, fault: Fault, camera: Camera, verdict: Verdict, policy: Policy, now_wall_ns: int
+    finding_id: int, fault: Fault, camera: Camera, why: str, policy: Policy, now_wall_ns: int
 ) -> LedgerEvent:
-    """Return the first event of a finding."""
+    """Return the first event of a finding. `why`: one sentence; what is beyond WHY_CHARS_MAX is cut off."""
     level = policy.first_level(camera.region, fault.severity)
     return LedgerEvent(
         finding_id=finding_id,
@@ -19,7 +18,7 @@ def opening_event(
         step=Step.OPENED,
         at_wall_ns=now_wall_ns,
         who=ENGINE.name,
-        why=(verdict.detail or verdict.reason)[:WHY_CHARS_MAX],
+        why=why[:WHY_CHARS_MAX],
         subject=Subject.of_camera(camera, fault.cause_key),
         severity=fault.severity,
         level=level,

@@ -1,10 +1,25 @@
-"""What one verdict means for a finding: whether its fault is announced, visible in the picture, or gone. Pure."""
+"""What one look means for a finding, a visit's verdict or a reading of clock and name: whether its fault is announced,
+visible in the picture, or gone. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.model.faults import BLIND, OFFLINE, cause_key, family_of_kind, group_by_family, severity
-from engine.model.verdict import Severity, State, Verdict
+from engine.ledger.policy import Policy
+from engine.model.faults import (
+    BLIND,
+    OFFLINE,
+    READ_KINDS,
+    cause_key,
+    family_of_cause_key,
+    family_of_kind,
+    group_by_family,
+    severity,
+)
+from engine.model.findings import Finding
+from engine.model.overlay import OverlayVerdict
+from engine.model.verdict import FaultKind, Severity, State, Verdict
+
+_NS_PER_H = 3.6e12
 
 
 class RecheckSign(Enum):
@@ -28,6 +43,26 @@ class Fault:
         """Return whether less of the kitchen can be seen than with a fault of `severity`."""
         ranks = list(Severity)
         return ranks.index(self.severity) < ranks.index(severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a camera means for one family. `at_wall_ns`: when its picture was taken. `fault`: None if it is
+    not announced. `settled`: why the fault is gone without a claim; empty if it is not."""
+
+    at_wall_ns: int
+    fault: Fault | None
+    sign: RecheckSign
+    settled: str
+
+
+READ_FAMILIES = frozenset(kind.value for kind in READ_KINDS)
+"""Families whose findings readings open and close."""
+
+
+def is_read(finding: Finding) -> bool:
+    """Return whether readings of clock and name, and not visits, find the fault of a finding."""
+    return family_of_cause_key(finding.subject.cause_key) in READ_FAMILIES
 
 
 def announced_faults(verdict: Verdict) -> dict[str, Fault]:
@@ -72,3 +107,24 @@ def is_settled(verdict: Verdict, family: str, settle_ns: int) -> bool:
     """Return whether the camera has been announced free of the fault for `settle_ns`; unknown is not free."""
     free = (State.OK, State.FAULT) if family == OFFLINE else (State.OK,)
     return verdict.announced in free and verdict.at_wall_ns - verdict.since_wall_ns >= settle_ns
+
+
+def look_of_visit(verdict: Verdict, family: str, fault: Fault | None, policy: Policy) -> Look:
+    """Return what a visit means for a finding of this family."""
+    settled = ""
+    if is_settled(verdict, family, policy.settle_ns):
+        settled = f"not seen any more for {(verdict.at_wall_ns - verdict.since_wall_ns) / _NS_PER_H:.1f} h"
+    sign = recheck_sign(verdict, family, is_for_operator=policy.is_for_operator(verdict))
+    return Look(verdict.at_wall_ns, fault, sign, settled)
+
+
+def look_of_reading(verdict: OverlayVerdict, family: str) -> Look:
+    """Return what readings mean for a finding of this family: what they are not sure of is inconclusive."""
+    kind = FaultKind(family)
+    read = verdict.faults.get(kind)
+    if read is not None:
+        fault = Fault(cause_key(kind, read.cause), severity([kind]) or Severity.COSMETIC)
+        return Look(verdict.at_wall_ns, fault, RecheckSign.BAD, "")
+    if kind in verdict.right:
+        return Look(verdict.at_wall_ns, None, RecheckSign.GOOD, "it was read right")
+    return Look(verdict.at_wall_ns, None, RecheckSign.INCONCLUSIVE, "")

@@ -3,6 +3,7 @@
 from engine.metrics.labels import REGION
 from engine.metrics.listeners import LISTENER_METRICS
 from engine.metrics.metric import Label, Metric
+from engine.metrics.readings import READING_METRICS
 from engine.metrics.records import RECORD_METRICS
 from engine.metrics.scheduling import SCHEDULING_METRICS
 from engine.metrics.stories import STORY_METRICS
@@ -302,4 +303,5 @@ METRICS = (
     *RECORD_METRICS,
     *VITAL_METRICS,
     *STORY_METRICS,
+    *READING_METRICS,
 )

@@ -38,6 +38,10 @@ class Metrics:
         """Count a visit that ended; `outcome`: keyframe, or the reason why there is none."""
         self._series.increase("patrol_visits_total", via, outcome)
 
+    def reading(self, outcome: str) -> None:
+        """Count a camera whose clock was to be read, by READING_OUTCOMES."""
+        self._series.increase("patrol_readings_total", outcome)
+
     def check_done(self, state: str) -> None:
         """Count a verdict."""
         self._series.increase("patrol_checks_total", state)

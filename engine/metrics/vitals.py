@@ -6,7 +6,7 @@ from engine.metrics.labels import HOST, by_host
 from engine.metrics.metric import OTHER, Label, Metric
 from engine.metrics.prometheus import Series
 
-PROCESS_KINDS = ("hub", "worker", "feeder", "demuxer", "web")
+PROCESS_KINDS = ("hub", "worker", "feeder", "demuxer", "reader", "web")
 PROCESS_ENDS = (
     "recycled", "memory", "job_timeout", "too_costly", "silent", "stopped", "stuck", "not_ready", "hub_lost",
     "exit_0", "exit_1", "exit_2", "signal_6", "signal_7", "signal_9", "signal_11", "signal_15", OTHER,
@@ -17,7 +17,7 @@ its exit code; the signal that ended it."""
 NOT_READY_PARTS = (
     "serving", "hub_thread", "workers", "feeders", "demuxers", "database_writes", "database_file", "evidence", "disks",
 )  # fmt: skip
-CONFINED_KINDS = ("worker", "feeder", "demuxer")
+CONFINED_KINDS = ("worker", "feeder", "demuxer", "reader")
 CONFINEMENT_PARTS = ("privileges", "files", "system_calls")
 _KIND = Label("kind", PROCESS_KINDS)
 _PROCESS = Label("process", unknown_because="the configuration decides how many there are; each is shown once it runs")
@@ -50,7 +50,7 @@ VITAL_METRICS = (
         "0 or 1",
         "1 while every process of a kind is confined: it gains no privileges (privileges), reads no files but those it "
         "needs (files), makes no system calls that it does not need (system_calls). 0: the kernel does not offer it, "
-        "or `runtime.confine` is off.",
+        "or `runtime.confine` is off, or no process of the kind runs.",
         "0: `patrol doctor` says which part this machine lacks; a newer kernel or container runtime has it.",
     ),
     Metric(

@@ -25,7 +25,10 @@ BLIND = frozenset(
     }
 )
 """Kinds of severity blind."""
-COSMETIC = frozenset({FaultKind.COLOUR_CAST, FaultKind.NOISY})
+READ_KINDS = frozenset({FaultKind.CLOCK_WRONG, FaultKind.NAME_WRONG})
+"""Kinds that are read in the picture's text once a day. No verdict of a visit has them, opens or closes their findings.
+Each is a family by itself."""
+COSMETIC = frozenset({FaultKind.COLOUR_CAST, FaultKind.NOISY}) | READ_KINDS
 """Kinds of severity cosmetic; all that are in neither set are impaired."""
 OFFLINE = "offline"
 """Family and cause key of a camera without a picture."""
@@ -39,7 +42,7 @@ _CAUSES: Mapping[Cause, frozenset[FaultKind]] = {
     Cause.OVEREXPOSURE: frozenset({FaultKind.TOO_BRIGHT}),
     Cause.BACKLIGHT: frozenset({FaultKind.TOO_DARK}),
     Cause.PICTURE_STILL: frozenset({FaultKind.FROZEN}),
-    Cause.CLOCK_STILL: frozenset({FaultKind.FROZEN}),
+    Cause.CLOCK_STILL: frozenset({FaultKind.FROZEN, FaultKind.CLOCK_WRONG}),
     Cause.LOW_LIGHT: frozenset({FaultKind.NOISY, FaultKind.SNOW}),
 }
 """Kinds that a cause explains further. A kind with the name of its cause (grease, steam) needs no further word."""

@@ -114,7 +114,8 @@ class LedgerEvent:
     `why`: text for people, at most WHY_CHARS_MAX characters. `evidence`: SHA-256 of keyframes, in hexadecimal.
     `subject`: set in the opening event only. `severity`, `level`, `deadline_wall_ns`: the new value from this event
     on; None if the event does not change it. `request_id`: that of the command which caused the event; empty if none.
-    `photographs`: SHA-256 of the photographs that came with a claim, in hexadecimal.
+    `photographs`: SHA-256, in hexadecimal, of the photographs that came with a claim, or of what a reading of clock and
+    name rests on.
     """
 
     finding_id: int

@@ -35,6 +35,10 @@ class FaultKind(StrEnum):
     NOISY = "noisy"
     SNOW = "snow"
     STRIPES = "stripes"
+    CLOCK_WRONG = "clock_wrong"
+    """The clock burnt into the picture is wrong, or stands. Readings find it (engine/overlay); no verdict has it."""
+    NAME_WRONG = "name_wrong"
+    """The name burnt into the picture is not the registry's. As CLOCK_WRONG."""
 
 
 class Cause(StrEnum):

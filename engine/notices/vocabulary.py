@@ -83,6 +83,8 @@ _KINDS: Mapping[str, Pair] = {
     FaultKind.NOISY: ("噪点", "noisy"),
     FaultKind.SNOW: ("雪花", "snow"),
     FaultKind.STRIPES: ("条纹", "stripes"),
+    FaultKind.CLOCK_WRONG: ("画面时间错误", "clock wrong"),
+    FaultKind.NAME_WRONG: ("画面名称不符", "name wrong"),
     "offline": ("离线", "offline"),
 }
 _CAUSES: Mapping[str, Pair] = {

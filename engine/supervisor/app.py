@@ -18,6 +18,7 @@ from engine.config.calendar import load_calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError, ListenError, PatrolError, StateError, StoreError
 from engine.model.shard import ShardTask
+from engine.overlay.installed import is_installed
 from engine.runtime.compile_stage import CompileStage
 from engine.runtime.confinement import missing, require
 from engine.runtime.control import (
@@ -57,6 +58,7 @@ _VITALS_NS = NS_PER_S
 _HUB_READS_S = 2.0
 """A hub that has shown no turn for longer is told nothing: its pipe would fill, and sending would block."""
 _CRASHES = frozenset((signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
+READER_MISSING = "clocks and names in pictures are not read: no reader is installed (pip install 'kitchen-patrol[ocr]')"
 _COMPILES = "compiling the engine's code for this machine, as the first start and the first of a new version do"
 _ERRORS: dict[str, type[PatrolError]] = {kind.code: kind for kind in (ConfigError, ListenError, StoreError)}
 
@@ -81,6 +83,8 @@ class Supervisor:
         self._run_folder = RunFolder()
         self._children = plan(settings, calendar, self._run_folder.path, shard)
         self._stderr = ChildStderr()
+        if settings.reader.enabled and not is_installed():
+            logger().info(READER_MISSING)
         self._wake_read, self._wake_write = connection.Pipe(duplex=False)
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self._ready = threading.Event()
@@ -286,20 +290,20 @@ class Supervisor:
             # Feeders and workers hold orders and keyframes of the hub that died: restart them all.
             # The gateway has none: it waits for the next hub.
             for other in self._children:
-                if other.running is not None and other.role != "web" and not other.spare:
+                if other.running is not None and other.serves_hub and not other.spare:
                     other.running.process.kill()
                     _reap(other, other.running)
                     self._schedule_restart(other, other.running, "hub_lost")
             if code == EXIT_LEASE_LOST:
                 self._failure = StateError("the shard is another process's now, or may be soon; the log says why")
             return
-        if child.role != "web" and not child.spare:
+        if child.serves_hub and not child.spare:
             self._send_to_hub(LOST, child.role, child.alias, reason)
 
     def _schedule_restart(self, child: Child, running: Running, reason: str) -> None:
         """Restart the child after a wait that doubles with every loss of the last minute.
 
-        A worker that ended over a costly picture is no worse than before: the hub sees to it that few do.
+        A process that ended over a costly picture is no worse than before: the hub sees to it that few do.
         """
         now_ns = monotonic_ns()
         running.close()

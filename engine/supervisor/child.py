@@ -66,6 +66,14 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
     from engine.config import Settings
 
     settings = Settings.model_validate(task["settings"])
+    if role == "reader":
+        from engine.reader import process as reader
+
+        recognizer = reader.load(settings.reader)
+        confined = _confine(task, control, Policy(readable.for_python(os.environ)))
+        ceiling = settings.processes.reader_memory_bytes_max
+        reader.run(name, task["address"], settings.reader, ceiling, recognizer, control, confined)
+        return 0
     if role == "hub":
         from engine.judge import warmup as judge
 
@@ -100,7 +108,7 @@ def _run(role: str, name: str, task: Mapping[str, Any], control: Control) -> int
         from engine.web import process as web
 
         return web.run(settings, task["address"], control)
-    raise SystemExit(f"unknown role {role!r}; allowed: hub, feeder, demuxer, worker, web")
+    raise SystemExit(f"unknown role {role!r}; allowed: hub, feeder, demuxer, worker, reader, web")
 
 
 def _confine(task: Mapping[str, Any], control: Control, policy: Policy) -> Confined:

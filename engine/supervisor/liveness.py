@@ -51,6 +51,9 @@ class Limits:
 
 HUB_LIMITS = Limits(computing_ns=20 * NS_PER_S)
 """A change that concerns every camera of a province is one turn of the hub's loop."""
+READER_LIMITS = Limits(computing_ns=120 * NS_PER_S, silent_ns=1800 * NS_PER_S)
+"""A picture is one turn of the reader's loop, and the reader stands back behind all other processes. Its own budget of
+CPU time ends it long before these do."""
 _STEP_NS_MAX = NS_PER_S
 """The most that counts between two observations: who watches was itself stopped or starved if it is more."""
 

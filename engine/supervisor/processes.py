@@ -15,17 +15,23 @@ from engine.clock import monotonic_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.model.shard import ShardTask
+from engine.overlay.installed import is_installed
 from engine.runtime.control import EXIT_RECYCLE, OWN_SOCKET, TOO_COSTLY
 from engine.runtime.heartbeat import HeartbeatRecord
 from engine.supervisor.child import child_command
 from engine.supervisor.child_stderr import ChildStderr
 from engine.supervisor.environment import child_environment, confined_environment
-from engine.supervisor.liveness import HUB_LIMITS, Limits, Liveness
+from engine.supervisor.liveness import HUB_LIMITS, READER_LIMITS, Limits, Liveness
 from engine.supervisor.restarts import BackOff
 from engine.worker.cpu_budget import BUDGET_SPENT_SIGNAL
 
 Pipe = connection.Connection
-CONFINED_ROLES = {"worker": ("worker",), "feeder": ("feed",), "demuxer": ("feed",)}
+CONFINED_ROLES = {
+    "worker": ("worker",),
+    "feeder": ("feed",),
+    "demuxer": ("feed",),
+    "reader": ("reader", "processes"),
+}
 """The roles that are confined, with the sections of the settings that they need."""
 
 
@@ -97,7 +103,17 @@ class Child:
     @property
     def limits(self) -> Limits:
         """How long each kind of silence is borne."""
-        return HUB_LIMITS if self.role == "hub" else Limits()
+        return {"hub": HUB_LIMITS, "reader": READER_LIMITS}.get(self.role, Limits())
+
+    @property
+    def serves_hub(self) -> bool:
+        """Whether it works for the hub, which is told of its loss, and goes when the hub does."""
+        return self.role not in ("hub", "web")
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the patrol waits for it at a start."""
+        return self.role != "reader"
 
     @property
     def _serves_tls(self) -> bool:
@@ -141,6 +157,7 @@ def plan(settings: Settings, calendar: Calendar, run_dir: Path, shard: ShardTask
     }
     feed_task = {**common, "address": f"ipc://{run_dir}/feed"}
     work_task = {**common, "address": f"ipc://{run_dir}/work", "credit": settings.worker.credit}
+    read_task = {**common, "address": f"ipc://{run_dir}/read"}
     web_task = {**common, "address": f"unix:{run_dir}/{OWN_SOCKET}"}
     workers = settings.worker.count or os.cpu_count() or 1
     hub_task = {
@@ -155,6 +172,7 @@ def plan(settings: Settings, calendar: Calendar, run_dir: Path, shard: ShardTask
         *(Child("worker", f"worker-{n}", work_task, n == workers) for n in range(workers + settings.worker.spare)),
         *(Child("feeder", f"feeder-{n}", feed_task) for n in range(feed.feeders)),
         *(Child("demuxer", f"demuxer-{n}", feed_task) for n in range(feed.demuxers)),
+        *(Child("reader", "reader", read_task) for _ in range(settings.reader.enabled and is_installed())),
         *(Child("web", "web", web_task) for _ in range(settings.web.enabled)),
     ]
     tree = settings.model_dump(mode="json")

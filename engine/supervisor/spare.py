@@ -22,8 +22,8 @@ def may_start(children: Sequence[Child], child: Child) -> bool:
 
 
 def is_whole(children: Sequence[Child]) -> bool:
-    """Return whether all that work are ready."""
-    return all(child.ready or child.spare for child in children)
+    """Return whether all that the patrol needs are ready."""
+    return all(child.ready or child.spare or not child.is_needed for child in children)
 
 
 def take_place(children: Sequence[Child], lost: Child, now_ns: int) -> bool:

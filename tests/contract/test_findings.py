@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from engine.ledger.projection import replay
 from engine.model.findings import Finding, FindingCommand, FindingQuery, FindingState, LedgerEvent, Level, Step
+from engine.model.overlay import OverlayVerdict, ReadFault
 from engine.model.verdict import FaultKind, State, Verdict
 from engine.storage.db.database import connect, parse_url, write_transaction
 from engine.storage.db.ledger.finding_tables import findings
 from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store, VisitRecord
 from engine.storage.db.tables import outbox
-from tests.support.ledger.ledgers import HOUR, OPERATOR, START, LedgerHarness, camera
+from tests.support.ledger.ledgers import HOUR, MINUTE, OPERATOR, START, LedgerHarness, camera
 
 COVERED = FaultKind.COVERED
 
@@ -223,6 +224,29 @@ def test_a_decision_on_what_is_announced_still_is_remembered_over_a_restart(stor
     assert store.findings.muted() == {"c2": {"covered"}}
     store.write([announced("c2", State.FAULT, told.now_ns)])
     assert store.findings.muted() == {}
+
+
+def test_a_person_s_decision_on_a_reading_is_remembered_and_the_engine_s_closing_is_not(
+    store: Store, engine: sa.Engine
+) -> None:
+    harness = LedgerHarness()
+
+    def read(camera_id: str, *, is_wrong: bool) -> None:
+        harness.now_ns += MINUTE
+        clock = FaultKind.CLOCK_WRONG
+        faults = {clock: ReadFault(clock, None, "off")} if is_wrong else {}
+        verdict = OverlayVerdict(camera_id, harness.now_ns, faults, frozenset() if is_wrong else frozenset({clock}))
+        harness.record(harness.ledger.observe_reading(verdict, camera(camera_id), harness.now_ns))
+
+    for camera_id in ("c1", "c2"):
+        read(camera_id, is_wrong=True)
+    harness.act(Step.DISMISSED, OPERATOR, finding_id=1)
+    for _ in range(3):
+        read("c2", is_wrong=False)
+    assert harness.finding(2).state is FindingState.CLOSED
+    with write_transaction(engine) as connection:
+        append(connection, entries(harness.log))
+    assert store.findings.muted() == {"c1": {"clock_wrong"}}
 
 
 def test_the_longest_that_is_allowed_fits(store: Store, engine: sa.Engine) -> None:

@@ -12,6 +12,7 @@ from engine.config.address import host_port, is_loopback
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.errors import ConfigError
+from engine.hub.composition.overlay import make_readings
 from engine.hub.composition.parts import (
     Ledger,
     Memory,
@@ -34,6 +35,7 @@ from engine.hub.keyframes.pipeline import KeyframePipeline, Outlets, Storage
 from engine.hub.keyframes.worker_pool import WorkerPool
 from engine.hub.local_cameras import LocalCameras
 from engine.hub.loop import HubLoop
+from engine.hub.overlay.readings import OverlayReadings
 from engine.hub.port import Port
 from engine.hub.readiness import Readiness
 from engine.hub.services.canteens import CanteenService
@@ -124,8 +126,10 @@ def compose(
     storage.writer.start(pipeline.published)
     latest = LatestTimes()
     gateways = Gateways(settings.intake, memory.registry.cameras, keys, metrics, connections, refusals, latest)
+    read = settings, calendar, sockets, calls, memory.registry, ledger.findings, storage, metrics, stack
+    link, readings = make_readings(*read)
     digests = DigestService(storage.store, calendar.timezone, hebei())
-    apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests)
+    apply = _apply(pipeline, gateways, visits, storage, ledger, outlets, digests, readings)
     is_lasting = start is not None and start.is_used
     configuration = Configuration(
         settings, calendar, visits.warnings, apply, metrics.reloaded, report, is_lasting=is_lasting
@@ -144,7 +148,7 @@ def compose(
     grpc = GrpcServer(settings.serve, *served, redact_url, run_dir / OWN_SOCKET, *limits, pushes=pushes)
     stack.callback(grpc.stop, _GRPC_GRACE_S)
     begin = partial(_begin, on_begin, grpc, readiness, telemetry, configuration, start)
-    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease)
+    loop = HubLoop(sockets, state, gateways, metrics, begin, refusals, lease, link)
     telemetry.update(monotonic_ns())  # the first scrape sees what is, not zeros
     status_address = serve_status(settings.serve, metrics, readiness.unready, refusals, stack)
     _tell_ready(control, lease, grpc=grpc.start(), intake=intake_address, metrics=status_address)
@@ -154,6 +158,8 @@ def compose(
         follower = RegistryFollower(storage.store, place, memory.registry, cameras, outlets.kpis, calls)
         follower.start()
         stack.callback(follower.close)
+    if readings is not None:
+        readings.start()
     ledger.sender.start()  # last: a hub that cannot start must not send anything
     return Hub(loop, state, port, grpc, storage.writer, readiness)
 
@@ -219,6 +225,7 @@ def _apply(
     ledger: Ledger,
     outlets: Outlets,
     digests: DigestService,
+    readings: OverlayReadings | None,
 ) -> Callable[[Settings, Calendar], None]:
     """Return what brings new settings into force, in the hub's thread."""
 
@@ -234,6 +241,8 @@ def _apply(
         outlets.notices.configure(settings.notices)
         digests.configure(calendar.timezone)
         ledger.sender.configure(settings.notices)
+        if readings is not None:
+            readings.configure(settings.reader, calendar.timezone)
 
     return apply
 

@@ -41,6 +41,7 @@ from engine.model.packed.verdict import PackedVerdict, unpack_body
 from engine.model.schedule import Pause
 from engine.model.verdict import PublishedVerdict, State
 from engine.notices.sender import Sender
+from engine.overlay.installed import is_installed
 from engine.runtime.connection_limit import ConnectionLimit
 from engine.runtime.control import Control
 from engine.runtime.curve_keys import CurveKeys
@@ -90,10 +91,11 @@ def open_sockets(
     stack.callback(transport.close)
     feed = transport.bind_router(f"ipc://{run_dir}/feed")
     work = transport.bind_router(f"ipc://{run_dir}/work")
+    read = transport.bind_router(f"ipc://{run_dir}/read") if settings.reader.enabled and is_installed() else None
     if not settings.intake.listen:
-        return Sockets(control, feed, work, None), None, ""
+        return Sockets(control, feed, work, None, read), None, ""
     pushes, keys, address = open_intake(settings.intake, transport, connections, stack)
-    return Sockets(control, feed, work, pushes), keys, address
+    return Sockets(control, feed, work, pushes, read), keys, address
 
 
 def share_host_caps(

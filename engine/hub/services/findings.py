@@ -30,6 +30,7 @@ from engine.ledger.requests import REQUESTS_MAX
 from engine.metrics import Metrics
 from engine.model.access import Actor
 from engine.model.camera import Camera
+from engine.model.faults import family_of_cause_key
 from engine.model.findings import (
     PUBLISHED_STEPS,
     Finding,
@@ -39,7 +40,8 @@ from engine.model.findings import (
     Step,
 )
 from engine.model.keyframe import EvidenceKeyframe
-from engine.model.verdict import Verdict
+from engine.model.overlay import OverlayVerdict
+from engine.model.verdict import FaultKind, Verdict
 from engine.serve.access.not_found import no_finding
 from engine.storage.db.ledger.findings import FindingStore, LedgerEntry, append
 from engine.storage.db.store import Write
@@ -58,6 +60,15 @@ _AWAY = "the database is away, and nothing can be promised without it; ask again
 
 NoticeBody = Callable[[LedgerEvent, Finding], str]
 """Returns what other systems are told of an event, as a JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingProof:
+    """What a finding of clock or name rests on, kept already. `evidence`: SHA-256 of the keyframe; `photographs`: of
+    the part of it that shows the fault."""
+
+    evidence: tuple[str, ...]
+    photographs: tuple[str, ...]
 
 
 _COMMANDS_MAX = 100
@@ -120,6 +131,7 @@ class FindingsService(FindingReads):
             record.dismissed(wall_ns() - _REOPEN_NS_MAX, DISMISSALS_MAX),
         )
         self._rechecks: list[str] = []
+        self._wanted_readings: dict[str, None] = {}
         self._lock = threading.Lock()
         self._waiting = 0
 
@@ -131,6 +143,28 @@ class FindingsService(FindingReads):
         actions = self._ledger.observe(verdict, camera, wall_ns())
         write = self._write(actions, evidence) if actions else None
         return () if write is None else (write,)
+
+    def opened_by(self, verdict: OverlayVerdict) -> list[FaultKind]:
+        """Return the kinds of a reading's faults that would open a finding."""
+        return [kind for kind in verdict.faults if self._ledger.may_open(verdict.camera_id, kind.value)]
+
+    def observe_reading(
+        self, verdict: OverlayVerdict, camera: Camera, proofs: Mapping[FaultKind, ReadingProof]
+    ) -> "Future[Any]":
+        """Update the ledger with what readings conclude; the future is done when its events are committed.
+
+        `proofs`: by kind, what an event that opens a finding cites.
+        """
+        if not self._has_room():
+            self._metrics.finding_unheard()
+            return self._commit(())
+        actions = self._ledger.observe_reading(verdict, camera, wall_ns())
+        return self._commit([_with_proof(action, proofs) for action in actions])
+
+    def drain_reading_requests(self) -> list[str]:
+        """Return the cameras that re-checks want read, each once, and forget them."""
+        wanted, self._wanted_readings = self._wanted_readings, {}
+        return list(wanted)
 
     def advance(self, now_wall_ns: int) -> Sequence[str]:
         """Act on deadlines that have passed; returns the cameras to recheck now."""
@@ -310,6 +344,9 @@ class FindingsService(FindingReads):
     def _write(self, actions: Sequence[Action], evidence: EvidenceKeyframe | None) -> Write | None:
         """Return the write of these actions' events; rechecks are ordered at the next `advance`."""
         self._rechecks += [action.camera_id for action in actions if isinstance(action, RecheckRequest)]
+        self._wanted_readings |= {
+            action.camera_id: None for action in actions if isinstance(action, RecheckRequest) and action.reads
+        }
         entries = [self._entry(action, evidence) for action in actions if isinstance(action, RecordedEvent)]
         for entry in entries:
             self._metrics.finding_event(entry.event.step)
@@ -336,6 +373,16 @@ class FindingsService(FindingReads):
             self._written.set()
 
         return write
+
+
+def _with_proof(action: Action, proofs: Mapping[FaultKind, ReadingProof]) -> Action:
+    """Return the action; an event that opens a finding cites its proof."""
+    if not isinstance(action, RecordedEvent) or action.event.step is not Step.OPENED:
+        return action
+    proof = proofs.get(FaultKind(family_of_cause_key(action.finding.subject.cause_key)))
+    if proof is None:
+        return action
+    return replace(action, event=replace(action.event, evidence=proof.evidence, photographs=proof.photographs))
 
 
 def _refusal(command: FindingCommand, finding: Finding, actor: Actor) -> Finding | PatrolError:

@@ -17,6 +17,7 @@ from engine.config.feed import FeedSettings
 from engine.config.schema import WorkerSettings
 from engine.config.web import WebSettings
 from engine.model.camera import Camera
+from engine.overlay.installed import is_installed
 from engine.supervisor.app import Supervisor
 from tests.support.live_engine import scrape, settings
 from tests.support.waiting import wait_until
@@ -118,7 +119,9 @@ def test_the_heart_of_every_kind_of_process_beats(engine: tuple[Supervisor, Path
             dict(labels)["kind"]: age for (name, labels), age in samples.items() if name.startswith("patrol_heartbeat")
         }
 
-    wait_until(lambda: set(shown()) == {"hub", "worker", "feeder", "demuxer", "web"} and min(shown().values()) > 0)
+    running = {"hub", "worker", "feeder", "demuxer", "web"} | ({"reader"} if is_installed() else set())
+    wait_until(lambda: {kind for kind, age_s in shown().items() if age_s > 0} == running)
+    assert set(shown()) == running | {"reader"}
 
 
 def test_without_its_database_the_engine_says_so_and_acknowledges_nothing(engine: tuple[Supervisor, Path]) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from engine.model.access import ENGINE
 from engine.model.camera import KeyPoint
-from engine.model.faults import family_of_cause_key
+from engine.model.faults import READ_KINDS, family_of_cause_key
 from engine.model.findings import (
     Finding,
     FindingCommand,
@@ -217,7 +218,8 @@ class FindingStore:
     def muted(self) -> dict[str, set[str]]:
         """Return, by camera id, the fault families whose finding has ended while the fault is still announced.
 
-        The announced fault must have begun before the finding ended; otherwise it is a new one.
+        The announced fault must have begun before the finding ended; otherwise it is a new one. No verdict says whether
+        a wrong clock or name is still there: of these a person's decision stands until a reading is right.
         """
         query = (
             sa.select(findings.c.camera_id, findings.c.cause_key)
@@ -231,9 +233,19 @@ class FindingStore:
         )
         muted: dict[str, set[str]] = {}
         with self._engine.connect() as connection:
-            for row in connection.execute(query):
+            for row in (*connection.execute(query), *connection.execute(self._decided_readings())):
                 muted.setdefault(row.camera_id, set()).add(family_of_cause_key(row.cause_key))
         return muted
+
+    def _decided_readings(self) -> "sa.Select[Any]":
+        """Select camera and cause key of the findings of READ_KINDS that a person has ended."""
+        last = sa.and_(
+            findings.c.finding_id == finding_events.c.finding_id, findings.c.number == finding_events.c.number
+        )
+        is_read = sa.or_(*(findings.c.cause_key.startswith(kind, autoescape=True) for kind in READ_KINDS))
+        decided = sa.and_(findings.c.state.in_(ENDED), finding_events.c.who != ENGINE.name, is_read, self._held())
+        columns = sa.select(findings.c.camera_id, findings.c.cause_key)
+        return columns.select_from(findings.join(finding_events, last)).where(decided)
 
     def _held(self) -> "sa.ColumnElement[bool]":
         """Match the findings of a shard: by where their camera is now, or was, if it has left the registry."""

@@ -1,0 +1,1 @@
+"""Readings of clock and name in the hub: who is read when, and what becomes of it."""

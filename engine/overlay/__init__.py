@@ -1,0 +1,1 @@
+"""Text burnt into pictures: reads it, parses clocks, and holds clock and name against arrival and registry."""
