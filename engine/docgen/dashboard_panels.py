@@ -186,6 +186,7 @@ API = Dashboard(
         Panel("Bytes sent over HTTP", "patrol_web_sent_bytes_total", _RATE),
         Panel("Thumbnails", "patrol_thumbnails_total", _RATE, ("outcome",)),
         Panel("Memory of thumbnails", "patrol_thumbnail_bytes"),
+        Panel("Clocks read", "patrol_readings_total", _RATE, ("outcome",)),
     ),
 )
 DASHBOARDS = (PATROL, PROVINCE, ENGINE, API)

@@ -1,6 +1,7 @@
 """The checkers of the ledger are worth something: each rule that is broken on purpose is noticed, none without."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -8,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from engine.config.ledger import LedgerSettings
-from engine.ledger import commands, core
+from engine.ledger import commands, core, recheck_evidence
 from engine.ledger.core import Ledger
 from engine.ledger.muted import Muted
 from engine.ledger.operator_list import OperatorList
@@ -110,7 +111,7 @@ def _a_claim_stops_no_deadline(real: Any, self: Ledger, finding_id: int) -> int:
 
 BUGS: dict[str, Plant] = {
     "what cannot be judged counts as good": around(
-        core,
+        recheck_evidence,
         "recheck_sign",
         lambda real, *args, **named: (
             RecheckSign.GOOD if real(*args, **named) is RecheckSign.INCONCLUSIVE else real(*args, **named)
@@ -121,7 +122,9 @@ BUGS: dict[str, Plant] = {
         Recheck, "passed", lambda self, policy: self.good >= policy.settings.recheck_n - 1
     ),
     "a re-check passes while the fault is announced": around(
-        Ledger, "_check_finding", lambda real, self, finding, word, fault, *rest: real(self, finding, word, None, *rest)
+        Ledger,
+        "_check_finding",
+        lambda real, self, finding, look, actions: real(self, finding, replace(look, fault=None), actions),
     ),
     "pictures of before the claim count": around(Ledger, "_begin_recheck", _old_pictures_count),
     "a kind that drifts opens another finding": instead(core, "family_of_cause_key", lambda key: key),
@@ -136,7 +139,7 @@ BUGS: dict[str, Plant] = {
         OperatorList, "blames_school", lambda self, verdict, policy: not policy.is_for_operator(verdict)
     ),
     "a claim fails for a reason of ours": around(
-        core, "recheck_sign", lambda real, *args, is_for_operator: real(*args, is_for_operator=False)
+        recheck_evidence, "recheck_sign", lambda real, *args, is_for_operator: real(*args, is_for_operator=False)
     ),
     "deadlines pass unnoticed": around(Ledger, "_mark_overdue", _nobody_falls_overdue),
     "a deadline does not wait for a claim": around(Ledger, "due_wall_ns", _a_claim_stops_no_deadline),
