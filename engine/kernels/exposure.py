@@ -20,6 +20,7 @@ from numba import types
 
 from engine.kernels import row_sampling
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
+from engine.kernels.luma import total_of
 from engine.kernels.plane import UNITS_PER_LEVEL, AnalysisPlane
 from engine.runtime.numba_cache import CACHED
 
@@ -42,17 +43,29 @@ SHADE_SHARE, SHADE_GOOD = 0.35, 45.0
 """Share of the tiles that are in the shade, and the level of theirs from which on that is light enough."""
 _WASHED_OUT_FROM, _WASHED_OUT_SPAN = 140.0, 60.0
 
+_u16 = np.uint16
 _COUNTS = types.Array(types.int64, 2, "C")
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _count(row: Any, low: Any, high: Any) -> Any:
-    """Return how many samples of a row are `high` or more, and `low` or less."""
-    bright = dark = np.int32(0)
+def _add_clipped(row: Any, low: Any, high: Any, bright: Any, dark: Any) -> None:
+    """Count samples at `high` or more, and at `low` or less, by column: in 16 bits, as a tile has at most 64 rows."""
     for x in range(row.shape[0]):
-        bright += np.int32(row[x] >= high)
-        dark += np.int32(row[x] <= low)
-    return bright, dark
+        bright[x] = _u16(bright[x] + _u16(1 if row[x] >= high else 0))
+        dark[x] = _u16(dark[x] + _u16(1 if row[x] <= low else 0))
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def _fold(columns: Any, rows: int, tile_row: int, counts: Any) -> None:
+    """Add the columns of a complete row of tiles to its tiles, and clear them. `rows`: that were counted."""
+    width = columns.shape[1]
+    for column in range(TILE_COLUMNS):
+        begin, end = column * width // TILE_COLUMNS, (column + 1) * width // TILE_COLUMNS
+        tile = tile_row * TILE_COLUMNS + column
+        counts[0, tile] = rows * (end - begin)
+        counts[1, tile] = total_of(columns[0, begin:end])
+        counts[2, tile] = total_of(columns[1, begin:end])
+    columns[:] = 0
 
 
 @numba.njit(
@@ -60,26 +73,26 @@ def _count(row: Any, low: Any, high: Any) -> Any:
     nogil=True, cache=CACHED,
 )  # fmt: skip
 def count_clipped(plane: Any, lines: int, step: int, low: float, high: float, counts: Any) -> None:
-    """Add to `counts`, shape (3, TILES): samples of anchor rows, those of them at `high` or more, and at `low` or less.
+    """Write to `counts`, shape (3, TILES): samples of anchor rows, those of them at `high` or more, and at `low` or
+    less.
 
     `plane`: the kept rows of `lines`; `low`, `high`: in quarter levels.
     """
     height, width = plane.shape
     distance = row_sampling.spacing(step)
-    tile_row = 0
+    low_sample, high_sample = _u16(max(0.0, np.floor(low))), _u16(np.ceil(high))
+    columns = np.zeros((2, width), np.uint16)
+    rows = tile_row = 0
     tile_end = row_sampling.kept_count(lines // TILE_ROWS, step)
-    low_sample, high_sample = np.uint16(max(0.0, np.floor(low))), np.uint16(np.ceil(high))
     for y in range(0, height, distance):
-        while y >= tile_end:
+        if y >= tile_end:
+            _fold(columns, rows, tile_row, counts)
+            rows = 0
             tile_row += 1
             tile_end = row_sampling.kept_count((tile_row + 1) * lines // TILE_ROWS, step)
-        for column in range(TILE_COLUMNS):
-            begin, end = column * width // TILE_COLUMNS, (column + 1) * width // TILE_COLUMNS
-            bright, dark = _count(plane[y, begin:end], low_sample, high_sample)
-            tile = tile_row * TILE_COLUMNS + column
-            counts[0, tile] += end - begin
-            counts[1, tile] += bright
-            counts[2, tile] += dark
+        _add_clipped(plane[y], low_sample, high_sample, columns[0], columns[1])
+        rows += 1
+    _fold(columns, rows, tile_row, counts)
 
 
 @numba.njit(nogil=True, cache=CACHED)
@@ -92,7 +105,7 @@ def lost_share(samples: Any, clipped: Any, masked: Any) -> float:
             shares[count] = clipped[tile] / samples[tile]
             count += 1
     kept = count - int(LEFT_OUT * count)
-    least = np.sort(shares[:count])[:kept]
+    least = np.partition(shares[:count], kept - 1)[:kept]
     mean: float = least.mean()
     return mean
 
@@ -106,7 +119,8 @@ def shade_level(levels: Any, masked: Any) -> float:
         if not masked[tile]:
             values[count] = levels[tile]
             count += 1
-    level: float = np.sort(values[:count])[int(SHADE_SHARE * (count - 1))]
+    index = int(SHADE_SHARE * (count - 1))
+    level: float = np.partition(values[:count], index)[index]
     return level
 
 

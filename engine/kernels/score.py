@@ -29,14 +29,17 @@ class Scored(NamedTuple):
     views: tuple[CameraView, ...]
 
 
-def score(picture: Picture, known_area: ActiveArea | None = None) -> Scored:
+def score(picture: Picture, known_area: ActiveArea | None = None, *, looks: bool = True) -> Scored:
     """Return everything that the kernels measure on one picture of 64 to 8192 pixels a side.
 
     `known_area`: the active area that this camera's pictures have; None measures within the bars of this picture.
+    `looks`: whether this picture's own bars and views are looked for although the area is known.
     """
-    seen = seen_area(picture)
-    if seen is not None and is_quartered(picture.cropped(seen)):
-        seen = seen._replace(views=QUARTERS)
+    seen = None
+    if looks or known_area is None:
+        seen = seen_area(picture)
+        if seen is not None and is_quartered(picture.cropped(seen)):
+            seen = seen._replace(views=QUARTERS)
     area = known_area or seen or WHOLE
     part = picture.cropped(area)
     if min(part.luma.shape) < PLANE_SIDE_MIN * (2 if area.views > 1 else 1):

@@ -12,6 +12,7 @@ from engine.kernels.score import Scored, score
 from engine.model.active_area import WHOLE, ActiveArea, area_in
 from engine.model.keyframe import Codec
 from engine.model.picture import Picture
+from engine.worker.process import looks_for_bars
 from tests.support.feed.clips import encode
 from tests.unit.kernels.test_score import grainy, scene, soften
 
@@ -185,3 +186,14 @@ def test_four_views_between_bars_are_found_within_them(decoder: Decoder) -> None
     assert (of.area.views, round(of.area.left, -2), round(of.area.right, -2)) == (4, 1300, 8700)
     assert of.figures["active_views"] == 4
     assert area_in(of.figures) == of.area
+
+
+def test_a_known_area_is_looked_at_in_one_visit_of_eight_whatever_their_order(decoder: Decoder) -> None:
+    for apart in (1, 8, 64, 600, 131_072):
+        visits = [5 + apart * number for number in range(800)]
+        assert sum(map(looks_for_bars, visits)) == pytest.approx(100, abs=5)
+    picture = coded(decoder, framed(PILLARBOX, 0.0))
+    known = score(picture).area
+    unlooked = score(picture, known, looks=False)
+    assert (unlooked.area, unlooked.seen_area) == (known, None)
+    assert score(picture, None, looks=False).seen_area == known, "what is not known is always looked for"
