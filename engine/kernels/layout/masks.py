@@ -80,6 +80,13 @@ def _continues(run: Any, above: Any, count: int) -> bool:
 
 
 @numba.njit(nogil=True, cache=CACHED)
+def _is_near_flat(row: int, flat: Any) -> bool:
+    """Return whether a row of tiles, or one above or below, has a flat tile: elsewhere no run is looked for."""
+    near = flat[max(0, row - 1) * TILE_COLUMNS : min(TILE_ROWS, row + 2) * TILE_COLUMNS]
+    return bool(near.any())
+
+
+@numba.njit(nogil=True, cache=CACHED)
 def _crosses_flat(run: Any, width: int, row: int, flat: Any) -> bool:
     """Return whether a run crosses a whole tile that is flat, or is next to one above or below. `row`: of tiles."""
     for column in range(TILE_COLUMNS):
@@ -121,7 +128,7 @@ def accumulate(plane: Any, lines: int, step: int, flat: Any, samples: Any, maske
             tile_end = row_sampling.kept_count((tile + 1) * lines // TILE_ROWS, step)
         row = plane[y]
         tiles = masked[tile * TILE_COLUMNS : (tile + 1) * TILE_COLUMNS]
-        count = _find_runs(row, max(EDGE_SAMPLES, width // RUN_DIVISOR), runs)
+        count = _find_runs(row, max(EDGE_SAMPLES, width // RUN_DIVISOR), runs) if _is_near_flat(tile, flat) else 0
         for index in range(count):
             if _continues(runs[index], above, count_above) and _crosses_flat(runs[index], width, tile, flat):
                 _count_run(row, runs[index, 0], runs[index, 1], tiles, bins)

@@ -94,8 +94,8 @@ def find_masks(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> dict[str, S
     above: list[tuple[int, int, int]] = []
     for y in np.flatnonzero(lines % plane.step == 0):
         row = plane.samples[y].astype(np.int64)
-        runs = _runs(row, max(masks.EDGE_SAMPLES, width // masks.RUN_DIVISOR))
         tiles = near[int(np.searchsorted(borders, y, "right")) - 1]
+        runs = _runs(row, max(masks.EDGE_SAMPLES, width // masks.RUN_DIVISOR)) if tiles.any() else []
         for begin, end, level in runs:
             touched = [at for at in range(TILE_COLUMNS) if columns[at] >= begin and columns[at + 1] <= end]
             follows = any(_is_below((begin, end, level), other) for other in above)
