@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.config.judge import JudgeSettings
 from engine.judge.doubt import doubt_text
-from engine.judge.picture_rules import PictureAssessment, ordered
+from engine.judge.picture_rules import PictureAssessment, active_lines, ordered
 from engine.model.active_area import QUARTER_NAMES, QUARTERS, WHOLE
 from engine.model.measurement import Measurement, Scores
 
@@ -21,7 +21,7 @@ def by_view(measurement: Measurement) -> list[Measurement]:
             tiles=view.tiles,
             signature=view.signature,
             width=measurement.width // 2,
-            height=measurement.height // 2,
+            height=active_lines(measurement) // 2,
             area=WHOLE,
             seen_area=None,
             views=(),

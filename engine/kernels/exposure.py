@@ -20,8 +20,10 @@ from numba import types
 
 from engine.kernels import row_sampling
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
+from engine.kernels.layout import masks
 from engine.kernels.luma import total_of
 from engine.kernels.plane import UNITS_PER_LEVEL, AnalysisPlane
+from engine.kernels.summary import quantile
 from engine.runtime.numba_cache import CACHED
 
 TILES = TILE_ROWS * TILE_COLUMNS
@@ -98,29 +100,16 @@ def count_clipped(plane: Any, lines: int, step: int, low: float, high: float, co
 @numba.njit(nogil=True, cache=CACHED)
 def lost_share(samples: Any, clipped: Any, masked: Any) -> float:
     """Return the mean share of clipped samples of the tiles that are not masked, without the LEFT_OUT with the most."""
-    shares = np.empty(TILES)
-    count = 0
-    for tile in range(TILES):
-        if not masked[tile]:
-            shares[count] = clipped[tile] / samples[tile]
-            count += 1
-    kept = count - int(LEFT_OUT * count)
-    least = np.partition(shares[:count], kept - 1)[:kept]
-    mean: float = least.mean()
+    shares = masks.unmasked(clipped / samples, masked)
+    kept = shares.size - int(LEFT_OUT * shares.size)
+    mean: float = np.partition(shares, kept - 1)[:kept].mean()
     return mean
 
 
 @numba.njit(nogil=True, cache=CACHED)
 def shade_level(levels: Any, masked: Any) -> float:
     """Return the mean level that SHADE_SHARE of the tiles that are not masked do not exceed."""
-    values = np.empty(TILES)
-    count = 0
-    for tile in range(TILES):
-        if not masked[tile]:
-            values[count] = levels[tile]
-            count += 1
-    index = int(SHADE_SHARE * (count - 1))
-    level: float = np.partition(values[:count], index)[index]
+    level: float = quantile(masks.unmasked(levels, masked), SHADE_SHARE)
     return level
 
 

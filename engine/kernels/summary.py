@@ -9,6 +9,7 @@ import numpy as np
 from engine.kernels import row_sampling
 from engine.kernels.edges import INNER_TILE_ROWS
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
+from engine.kernels.layout import masks
 from engine.runtime.numba_cache import CACHED
 
 TILES = TILE_ROWS * TILE_COLUMNS
@@ -131,13 +132,7 @@ def tile_slopes(sums: Any, scale: float, raw: Any, noise: Any) -> None:
 @numba.njit(nogil=True, cache=CACHED)
 def noise_floor(noise: Any, masked: Any) -> float:
     """Return the noise of the calmer tiles among those that are not masked, in levels."""
-    values = np.empty(TILES)
-    count = 0
-    for tile in range(TILES):
-        if not masked[tile]:
-            values[count] = noise[tile]
-            count += 1
-    floor: float = quantile(values[:count], NOISE_QUANTILE)
+    floor: float = quantile(masks.unmasked(noise, masked), NOISE_QUANTILE)
     return floor
 
 

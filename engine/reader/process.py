@@ -21,10 +21,10 @@ from engine.reader import wire
 from engine.runtime.confinement import Confined
 from engine.runtime.control import Control
 from engine.runtime.memory_ceiling import MemoryCeiling
-from engine.runtime.transport import Poller, Transport
+from engine.runtime.transport import Transport
 from engine.worker.cpu_budget import CpuBudget
+from engine.worker.job_loop import serve_jobs
 
-_WAIT_MS = 1000
 _CROP_MARGIN_PX = 8
 _WARM_UP_PX = (576, 704, 3)
 
@@ -51,22 +51,10 @@ def run(
         MemoryCeiling(memory_bytes_max).enforce()
     transport = Transport()
     hub = transport.connect_dealer(address, name)
-    poller = Poller()
-    poller.watch("hub", hub)
-    poller.watch("control", control.descriptor)
     budget = CpuBudget(settings.picture_cpu_s_max)
     hub.send([wire.READY])
-    control.ready()
     try:
-        while True:
-            control.beat()
-            readable = poller.wait(_WAIT_MS)
-            if "control" in readable and control.stop_requested():
-                return
-            if (frames := hub.receive()) is not None:
-                confined.hub_reached()
-                hub.send(wire.pack_result(_serve(frames, recognizer, budget)))
-                del frames  # the payload is borrowed from the socket: release it before waiting
+        serve_jobs(hub, control, confined, lambda frames: wire.pack_result(_serve(frames, recognizer, budget)))
     finally:
         transport.close()
 

@@ -25,6 +25,7 @@ from engine.runtime.memory import keep_freed_memory
 from engine.runtime.transport import Poller, Transport
 from engine.worker import wire
 from engine.worker.cpu_budget import RENDER_SHARE, CpuBudget
+from engine.worker.job_loop import serve_jobs
 
 _WAIT_MS = 1000
 _LOOK_EVERY = 8
@@ -54,24 +55,11 @@ def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Contr
     keep_freed_memory()
     transport = Transport()
     hub = transport.connect_dealer(address, name)
-    poller = Poller()
-    poller.watch("hub", hub)
-    poller.watch("control", control.descriptor)
     budget = CpuBudget(cpu_limit_s)
     decoder = Decoder(before_decode=budget.size_known)
     hub.send([wire.READY, str(credit).encode()])
-    control.ready()
     try:
-        while True:
-            control.beat()
-            readable = poller.wait(_WAIT_MS)
-            if "control" in readable and control.stop_requested():
-                return
-            # One job a turn: while jobs wait without end, STOP is read and the heartbeat goes on.
-            if (frames := hub.receive()) is not None:
-                confined.hub_reached()
-                hub.send(wire.pack_result(_serve(frames, decoder, budget)))
-                del frames  # the payload is borrowed from the socket: release it before waiting
+        serve_jobs(hub, control, confined, lambda frames: wire.pack_result(_serve(frames, decoder, budget)))
     finally:
         decoder.close()
         transport.close()

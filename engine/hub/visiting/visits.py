@@ -361,11 +361,11 @@ class Visits:
         refused: list[VisitOrder] = []
         for name, order in self._feeders.place():
             if not self._send(wire.pack_order(order), name.encode()):
-                visit = {"camera_id": order.camera_id, "region": order.region, "visit_id": order.visit_id}
-                logger().warning("feeder does not take orders; this one waits", name=name, **visit)
                 refused.append(order)
         for order in reversed(refused):
             self._feeders.not_taken(order.visit_id)
+        if refused:
+            logger().warning("a feeder does not take orders; they wait", orders=len(refused))
 
     def _observe(self, order: VisitOrder, timings: VisitTimings, outcome: str) -> None:
         if order.visit_id in self._fallbacks:

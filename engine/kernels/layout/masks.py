@@ -166,6 +166,18 @@ def unmeasured(samples: Any, masked: Any, hidden: Any, beside: Any) -> bool:
     return True
 
 
+@numba.njit(nogil=True, cache=CACHED)
+def unmasked(values: Any, masked: Any) -> Any:
+    """Return the values of the tiles that are not masked, one after the other. Some tile is not: see MASKED_MAX."""
+    kept = np.empty(TILES)
+    count = 0
+    for tile in range(TILES):
+        if not masked[tile]:
+            kept[count] = values[tile]
+            count += 1
+    return kept[:count]
+
+
 def measure(plane: AnalysisPlane, flat: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.int64]]:
     """Run the pass over an analysis plane: `samples` and `masked` per tile, flat, and the histogram `bins`.
 
