@@ -25,8 +25,9 @@ class WorkerSettings(Section):
 
     count: int = key(0, "Number of worker processes; 0: one per core.", ge=0, le=512, hot=False, file_only=True)
     credit: int = key(
-        2,
-        "Keyframes handed to a worker ahead of its results.",
+        8,
+        "Keyframes handed to a worker ahead of its results; from the third on only while they are small, 256 KiB in "
+        "all.",
         unit="frames",
         ge=1,
         le=16,

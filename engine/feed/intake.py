@@ -16,6 +16,9 @@ from typing import Protocol
 
 from engine.model.keyframe import DropReason, Keyframe
 
+AHEAD_FRAMES, AHEAD_BYTES_MAX = 2, 256 * 1024
+"""A worker that holds AHEAD_FRAMES gets more only up to so many bytes in all: small pictures take it a millisecond
+each, and go together, while large ones would wait behind each other although newer ones come."""
 MAX_ATTEMPTS = 2
 """A frame is quarantined when this many workers have died with it."""
 
@@ -57,12 +60,15 @@ class _Held:
 class _Worker:
     credit: int
     jobs: set[int] = field(default_factory=set)
+    payload_bytes: int = 0
     unproven: int = 0
     """Jobs of cameras that were not proven when they were handed out."""
     reachable: bool = True
 
-    @property
-    def free(self) -> int:
+    def free(self, payload_bytes: int) -> int:
+        """Return how many frames it may still get, 0 if not even one with so many bytes."""
+        if len(self.jobs) >= AHEAD_FRAMES and self.payload_bytes + payload_bytes > AHEAD_BYTES_MAX:
+            return 0
         return self.credit - len(self.jobs) if self.reachable else 0
 
 
@@ -182,18 +188,27 @@ class Intake:
         self._workers[worker] = _Worker(credit)
 
     def worker_lost(
-        self, worker: str, now_ns: int, *, blameless: bool = False, too_costly: bool = False
+        self,
+        worker: str,
+        now_ns: int,
+        *,
+        at_fault: int | None = None,
+        blameless: bool = False,
+        too_costly: bool = False,
     ) -> list[Dropped]:
         """Remove a worker that died. Its frames wait again, in front; returns the one that ends instead.
 
-        A worker goes through its frames in order, so the oldest is to blame, unless all are `blameless`. It ends as
-        QUARANTINED if it has no attempt left, and as TOO_COSTLY if it spent its budget (`too_costly`).
+        To blame is the frame of the job `at_fault`, without it the oldest, as a worker goes through its frames in
+        order; none if all are `blameless`. It ends as QUARANTINED if it has no attempt left, and as TOO_COSTLY if it
+        spent its budget (`too_costly`).
         """
         gone = self._workers.pop(worker, None)
         if gone is None:
             return []
         ended: list[Dropped] = []
-        to_blame = None if blameless else min(gone.jobs, default=None)
+        to_blame = None
+        if not blameless:
+            to_blame = at_fault if at_fault in gone.jobs else min(gone.jobs, default=None)
         for job_id in sorted(gone.jobs, reverse=True):
             entry = self._held.pop(job_id).waiting
             entry.attempts_left -= job_id == to_blame
@@ -235,6 +250,7 @@ class Intake:
             self._next_job_id += 1
             self._held[job_id] = _Held(entry, worker, now_ns, proven)
             self._workers[worker].jobs.add(job_id)
+            self._workers[worker].payload_bytes += len(entry.keyframe.payload)
             self._workers[worker].unproven += not proven
             hand_outs.append(HandOut(worker, job_id, entry.keyframe, now_ns - entry.since_ns))
         return hand_outs, dropped
@@ -271,7 +287,7 @@ class Intake:
         self._waiting_bytes = 0
         for worker in self._workers.values():
             worker.jobs.clear()
-            worker.unproven = 0
+            worker.payload_bytes = worker.unproven = 0
         return [self._end(entry, DropReason.SHUTDOWN) for entry in entries]
 
     def check_invariants(self) -> None:
@@ -288,6 +304,9 @@ class Intake:
         for name, worker in self._workers.items():
             if len(worker.jobs) > worker.credit:
                 raise AssertionError(f"worker {name} holds {len(worker.jobs)} frames on a credit of {worker.credit}")
+            held_bytes = sum(len(self._held[job_id].waiting.keyframe.payload) for job_id in worker.jobs)
+            if held_bytes != worker.payload_bytes:
+                raise AssertionError(f"worker {name} holds {held_bytes} bytes, but {worker.payload_bytes} are counted")
             unproven = sum(not self._held[job_id].proven for job_id in worker.jobs)
             if unproven != worker.unproven:
                 raise AssertionError(f"worker {name} holds {unproven} unproven frames, but {worker.unproven} count")
@@ -312,6 +331,7 @@ class Intake:
         held = self._held.pop(job_id)
         worker = self._workers[held.worker]
         worker.jobs.discard(job_id)
+        worker.payload_bytes -= len(held.waiting.keyframe.payload)
         worker.unproven -= not held.proven
         return held
 
@@ -327,20 +347,26 @@ class Intake:
         ]
         for _, _, lane, head in sorted(lanes, key=lambda found: found[:2]):
             proven = self._trust.is_proven(head.keyframe.camera_id)
-            worker = self._for_proven() if proven else self._for_unproven(now_ns)
+            size = len(head.keyframe.payload)
+            worker = self._for_proven(size) if proven else self._for_unproven(size, now_ns)
             if worker is not None:
                 return lane, worker, proven
         return None
 
-    def _for_proven(self) -> str | None:
-        """Return the least busy worker, one without unproven frames if there is."""
-        free = [(not worker.unproven, worker.free, name) for name, worker in self._workers.items() if worker.free > 0]
+    def _for_proven(self, size: int) -> str | None:
+        """Return the least busy worker that takes so many bytes, one without unproven frames if there is."""
+        free = [
+            (not worker.unproven, room, name)
+            for name, worker in self._workers.items()
+            if (room := worker.free(size)) > 0
+        ]
         return max(free, key=lambda found: found[:2])[2] if free else None
 
-    def _for_unproven(self, now_ns: int) -> str | None:
-        """Return the least busy of the workers that may hold unproven frames; None if none of them is free."""
-        free = {name: worker for name, worker in self._workers.items() if worker.free > 0}
+    def _for_unproven(self, size: int, now_ns: int) -> str | None:
+        """Return the least busy of the workers that may hold unproven frames; None if none of them takes so many
+        bytes."""
+        free = {name: room for name, worker in self._workers.items() if (room := worker.free(size)) > 0}
         holding = sum(worker.unproven > 0 for worker in self._workers.values())
         if holding >= self._trust.workers_for_unproven(len(self._workers), now_ns):
-            free = {name: worker for name, worker in free.items() if worker.unproven}
-        return max(free, key=lambda name: free[name].free, default=None)
+            free = {name: room for name, room in free.items() if self._workers[name].unproven}
+        return max(free, key=lambda name: free[name], default=None)

@@ -158,10 +158,13 @@ class HubLoop:
             try:
                 on_message(frames)
             except WireError as error:
-                self._metrics.dropped(error.reason)
-                logger().warning("message refused", socket=name, reason=error.reason, detail=str(error))
+                self._refuse(name, error)
             if name == "gateways" and not self._state.workers.intake.has_room:
                 return
+
+    def _refuse(self, name: str, error: WireError) -> None:
+        self._metrics.dropped(error.reason)
+        logger().warning("message refused", socket=name, reason=error.reason, detail=str(error))
 
     def _on_feeder(self, frames: list[Frame]) -> None:
         visits = self._state.visits
@@ -197,7 +200,13 @@ class HubLoop:
         if rest and rest[0] == worker_wire.READY:
             self._state.workers.worker_ready(name, int(bytes(rest[1])))
         else:
-            self._state.pipeline.measured(name, worker_wire.unpack_result(rest))
+            for frames_of_one in worker_wire.split(rest, worker_wire.RESULT_FRAMES):
+                try:
+                    result = worker_wire.unpack_result(frames_of_one)
+                except WireError as error:
+                    self._refuse("work", error)  # the others in the message are good
+                    continue
+                self._state.pipeline.measured(name, result)
 
     def _on_reader(self, frames: list[Frame]) -> None:
         name, rest = bytes(frames[0]).decode(errors="replace"), frames[1:]
@@ -233,12 +242,16 @@ class HubLoop:
             elif word == LOST:
                 self._process_lost(*rest)
 
-    def _process_lost(self, kind: str, name: str, reason: str) -> None:
+    def _process_lost(self, kind: str, name: str, reason: str, begun_job: int) -> None:
         if kind == "worker":
             self._metrics.worker_restarted(reason)
             self._receive("work", self._sockets.work, self._on_worker)  # what it finished is not to blame for its end
             self._state.pipeline.worker_lost(
-                name, monotonic_ns(), blameless=reason in _PLANNED_ENDS, too_costly=reason == TOO_COSTLY
+                name,
+                monotonic_ns(),
+                begun_job,
+                blameless=reason in _PLANNED_ENDS,
+                too_costly=reason == TOO_COSTLY,
             )
         elif kind == "reader":
             if self._reader is not None:

@@ -94,6 +94,41 @@ def _shrink_row(line: Any, over: int, under: int, scale: float, out: Any) -> Non
         out[x] = _u16(min(_f32(_weighted_sum(line, x, over, under)) * scale + half, top))
 
 
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _weigh_rows(upper: Any, lower: Any, upper_weight: Any, lower_weight: Any, line: Any) -> None:
+    """Write the weighted sum of two rows of 8 bits. Weights of 4 in all: 16 bits hold that and the four columns."""
+    for x in range(line.shape[0]):
+        line[x] = _u16(_u16(upper[x]) * upper_weight + _u16(lower[x]) * lower_weight)
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _average_thirds(line: Any, out: Any) -> None:
+    """Average four columns of such sums into three; 16 weights to a sample of four units, rounded half up."""
+    half, four = _u16(2), _u16(4)
+    whole = out.shape[0] // 3
+    for group in range(whole):
+        a, b, c, d = line[4 * group], line[4 * group + 1], line[4 * group + 2], line[4 * group + 3]
+        out[3 * group] = _u16(_u16(_u16(a + a) + _u16(a + b)) + half) // four
+        out[3 * group + 1] = _u16(_u16(_u16(b + c) + _u16(b + c)) + half) // four
+        out[3 * group + 2] = _u16(_u16(_u16(d + d) + _u16(c + d)) + half) // four
+    for x in range(3 * whole, out.shape[0]):
+        out[x] = _u16((_weighted_sum(line, x, 4, 3) + 2) // 4)
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def _shrink_to_three_quarters(samples: Any, stride: int, width: int, step: int, out: Any) -> None:
+    """Shrink 8-bit samples to 3/4 in both directions, as 720p is: in integers, several times as fast as otherwise."""
+    line = np.empty(width, np.uint16)
+    for row in range(out.shape[0]):
+        y = row_sampling.line_of(row, step)
+        first = 4 * y // 3
+        weight: Any = _u16(3 * (first + 1) - 4 * y)
+        start = first * stride
+        below = start + stride
+        _weigh_rows(samples[start : start + width], samples[below : below + width], weight, _u16(4 - weight), line)
+        _average_thirds(line, out[row])
+
+
 @numba.njit([_signature(types.uint8), _signature(types.uint16)], nogil=True, cache=CACHED)
 def shrink(
     samples: Any, stride: int, width: int, over_x: int, under_x: int, over_y: int, under_y: int, shift: int, step: int,
@@ -113,6 +148,9 @@ def shrink(
         for row in range(rows):
             start = row_sampling.line_of(row, step) * stride
             _copy_row(samples[start : start + width], out[row])
+        return
+    if shift == 2 and over_x == 4 and over_y == 4 and under_x == 3 and under_y == 3:
+        _shrink_to_three_quarters(samples, stride, width, step, out)
         return
     scale: Any = _f32(4.0) / _f32(over_x * over_y)
     if shift != 2:

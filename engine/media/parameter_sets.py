@@ -3,6 +3,8 @@
 Sources: ITU-T H.264 (08/2021) 7.3.2.1.1 and 7.4.2.1.1; ITU-T H.265 (08/2021) 7.3.2.2 and 7.3.3.
 """
 
+from functools import lru_cache
+
 from engine.media.bits import BitReader, unescape
 from engine.media.nal import H264, H265
 from engine.model.keyframe import Codec
@@ -10,6 +12,9 @@ from engine.model.keyframe import Codec
 _BYTES_MAX = 4096
 _PPS_HEAD_BYTES = 16
 """Holds the first fields of a PPS, whatever its ids."""
+_KEPT_BYTES_MAX, _KEPT = 256, 1024
+"""Parameter sets of up to this length are read once, and what they say is kept, of this many: cameras of one model send
+the same ones with every keyframe."""
 _H264_CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 """Profiles whose parameter set names the chroma format and may carry scaling lists."""
 
@@ -19,6 +24,16 @@ def coded_size(codec: Codec, unit: bytes) -> tuple[int, int]:
 
     Returns (0, 0) if it cannot be read. Reads at most _BYTES_MAX bytes.
     """
+    return _kept_size(codec, unit) if len(unit) <= _KEPT_BYTES_MAX else _read_size(codec, unit)
+
+
+def names_cavlc(unit: bytes) -> bool:
+    """Return whether the NAL unit of an H.264 PPS names CAVLC as the coding of slices, not CABAC; true if it cannot be
+    read. (ITU-T H.264 (08/2021) 7.3.2.2.)"""
+    return _names_cavlc(unit[:_PPS_HEAD_BYTES])
+
+
+def _read_size(codec: Codec, unit: bytes) -> tuple[int, int]:
     syntax, read_size = (H264, _read_h264_size) if codec is Codec.H264 else (H265, _read_h265_size)
     try:
         return read_size(BitReader(unescape(unit[syntax.header_bytes : _BYTES_MAX])))
@@ -26,11 +41,13 @@ def coded_size(codec: Codec, unit: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def names_cavlc(unit: bytes) -> bool:
-    """Return whether the NAL unit of an H.264 PPS names CAVLC as the coding of slices, not CABAC; true if it cannot be
-    read. (ITU-T H.264 (08/2021) 7.3.2.2.)"""
+_kept_size = lru_cache(_KEPT)(_read_size)
+
+
+@lru_cache(_KEPT)
+def _names_cavlc(head: bytes) -> bool:
     try:
-        bits = BitReader(unescape(unit[H264.header_bytes : _PPS_HEAD_BYTES]))
+        bits = BitReader(unescape(head[H264.header_bytes :]))
         bits.read_ue()  # pic_parameter_set_id
         bits.read_ue()  # seq_parameter_set_id
         return bits.read(1) == 0  # entropy_coding_mode_flag

@@ -26,7 +26,7 @@ BEGUN = "begun"
 RUNNING = "running"
 """Parent to hub: the processes of the engine; their ids by name."""
 LOST = "lost"
-"""Parent to hub: a child ended; role, name, reason."""
+"""Parent to hub: a child ended; role, name, reason, and the id of the job that it began last, 0 for none."""
 RELOAD = "reload"
 """Parent to hub: read this configuration file; its path. Parent to feeders: new settings, as a tree."""
 RELOADED = "reloaded"
@@ -89,6 +89,11 @@ class Control:
         silent for some seconds, and does not wait for the machine, is killed and replaced."""
         if self._heartbeat is not None:
             self._heartbeat.beat()
+
+    def begins(self, job_id: int) -> None:
+        """Show that the child begins this job, so that it is known which one it died over."""
+        if self._heartbeat is not None:
+            self._heartbeat.begins(job_id)
 
     def send(self, word: str, *rest: Any) -> None:
         """Send a message. Does nothing if the parent is gone: the end of the pipe ends this child too."""

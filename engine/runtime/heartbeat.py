@@ -1,8 +1,8 @@
 """Shows the supervisor that a process's loop moves, and takes the stacks of one that does not.
 
-Both share a page of memory. The process writes the time of each turn of its loop into it, which costs no system call
-and never blocks, and its fault handler writes stacks behind the page: when the supervisor asks with STACKS_SIGNAL, and
-when the process dies of a fault in native code.
+Both share a page of memory. The process writes the time of each turn of its loop into it, and the job that it begins,
+which costs no system call and never blocks. Its fault handler writes stacks behind the page: when the supervisor asks
+with STACKS_SIGNAL, and when the process dies of a fault in native code.
 """
 
 import faulthandler
@@ -19,7 +19,7 @@ _PAGE_BYTES = mmap.PAGESIZE
 _STACKS_BYTES_MAX = 32 * 1024
 _STACKS_S_MAX = 1.0
 _STACKS_POLL_S = 0.05
-_STAMP_BYTES = 8
+_FIELD_BYTES = 8
 
 
 class Heartbeat:
@@ -28,11 +28,15 @@ class Heartbeat:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._page = mmap.mmap(descriptor, _PAGE_BYTES)
-        self._stamp = memoryview(self._page).cast("Q")
+        self._fields = memoryview(self._page).cast("Q")
 
     def beat(self) -> None:
         """Note that the loop had a turn. To be called by the loop itself, at least once a second."""
-        self._stamp[0] = monotonic_ns()
+        self._fields[0] = monotonic_ns()
+
+    def begins(self, job_id: int) -> None:
+        """Note the job that is begun: who dies over it is known, although the answers before it were not sent yet."""
+        self._fields[1] = job_id
 
     def write_stacks_on_demand(self) -> None:
         """Install the fault handler. For the main thread."""
@@ -54,7 +58,11 @@ class HeartbeatRecord:
 
     def last_beat_ns(self) -> int:
         """Return the monotonic time of the loop's last turn; 0 before the first."""
-        return int.from_bytes(os.pread(self.descriptor, _STAMP_BYTES, 0), "little")
+        return self._field(0)
+
+    def begun_job(self) -> int:
+        """Return the id of the job that the process began last; 0 before the first."""
+        return self._field(1)
 
     def stacks(self) -> str:
         """Return what the fault handler has written, its first 32 KiB; empty if it has written nothing."""
@@ -72,6 +80,9 @@ class HeartbeatRecord:
             if before < size == last:
                 break
         return self.stacks()
+
+    def _field(self, index: int) -> int:
+        return int.from_bytes(os.pread(self.descriptor, _FIELD_BYTES, _FIELD_BYTES * index), "little")
 
     def _size(self) -> int:
         return os.fstat(self.descriptor).st_size

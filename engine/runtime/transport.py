@@ -23,10 +23,10 @@ from engine.runtime.connection_limit import ConnectionLimit
 
 Frame = bytes | memoryview
 
-FRAMES_MAX = 8
+FRAMES_MAX = 64
 """No message of the engine has more frames; further frames are read and discarded."""
 _QUEUE_MESSAGES_MAX = 4096
-_GATEWAY_MESSAGES_MAX = 16
+_GATEWAY_MESSAGES_MAX, _GATEWAY_FRAMES_MAX = 16, 8
 _LARGE_BYTES = 65_536
 _HANDSHAKE_MS_MAX = 10_000
 _KEEPALIVE = {zmq.TCP_KEEPALIVE: 1, zmq.TCP_KEEPALIVE_IDLE: 60, zmq.TCP_KEEPALIVE_INTVL: 20, zmq.TCP_KEEPALIVE_CNT: 3}
@@ -46,7 +46,9 @@ class Channel:
         routed: bool,
         keyed: bool = False,
         watched: "_Watched | None" = None,
+        frames_max: int = FRAMES_MAX,
     ) -> None:
+        self._frames_max = frames_max
         self._socket = socket
         self._watched = watched
         self._routed = routed
@@ -65,7 +67,7 @@ class Channel:
         if self._keyed:
             self.sender_key = str(part.get(_USER_ID))
         while True:
-            if len(frames) < FRAMES_MAX + 1:
+            if len(frames) <= self._frames_max:
                 buffer = part.buffer
                 frames.append(buffer if len(buffer) > _LARGE_BYTES else bytes(buffer))
             if not part.more:
@@ -76,10 +78,11 @@ class Channel:
         """Queue a message. Returns False if the peer is gone or its queue is full; the caller counts that."""
         message = [to, *frames] if self._routed else list(frames)
         try:
-            for frame in message[:-1]:
-                self._socket.send(frame, zmq.NOBLOCK | zmq.SNDMORE, copy=True)
-            last = _uncopied(message[-1])
-            self._socket.send(last, zmq.NOBLOCK, copy=len(last) <= _LARGE_BYTES)
+            last = len(message) - 1
+            for place, frame in enumerate(message):
+                is_small = len(frame) <= _LARGE_BYTES
+                flags = zmq.NOBLOCK if place == last else zmq.NOBLOCK | zmq.SNDMORE
+                self._socket.send(frame if is_small else _uncopied(frame), flags, copy=is_small)
         except (zmq.Again, zmq.ZMQError):
             self.lost_sends += 1
             return False
@@ -222,7 +225,7 @@ class Transport:
         if watched is not None:
             self._watched = watched
             watched.start(bound)
-        return Channel(socket, routed=False, keyed=curve is not None, watched=watched), bound
+        return Channel(socket, False, curve is not None, watched, _GATEWAY_FRAMES_MAX), bound
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
         """Connect a gateway's end; benchmarks and tests use it."""

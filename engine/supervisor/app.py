@@ -282,6 +282,7 @@ class Supervisor:
         if self._stopping:
             return
         reason = child.given_up or end_reason(code)
+        begun_job = 0 if running.heartbeat is None else running.heartbeat.begun_job()
         if -code in _CRASHES and running.heartbeat is not None:
             report(PROCESS_CRASHED, name=child.alias, reason=reason, stacks=running.heartbeat.stacks() or "none")
         self.restarts += 1
@@ -298,7 +299,7 @@ class Supervisor:
                 self._failure = StateError("the shard is another process's now, or may be soon; the log says why")
             return
         if child.serves_hub and not child.spare:
-            self._send_to_hub(LOST, child.role, child.alias, reason)
+            self._send_to_hub(LOST, child.role, child.alias, reason, begun_job)
 
     def _schedule_restart(self, child: Child, running: Running, reason: str) -> None:
         """Restart the child after a wait that doubles with every loss of the last minute.

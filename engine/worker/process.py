@@ -4,6 +4,8 @@ A worker keeps nothing about a camera between two jobs. A job that spends more C
 the process (engine/worker/cpu_budget.py).
 """
 
+import gc
+from collections.abc import Iterable
 from types import ModuleType
 
 from engine.clock import monotonic_ns, thread_cpu_ns
@@ -58,21 +60,32 @@ def run(name: str, address: str, credit: int, cpu_limit_s: float, control: Contr
     budget = CpuBudget(cpu_limit_s)
     decoder = Decoder(before_decode=budget.size_known)
     hub.send([wire.READY, str(credit).encode()])
+    gc.freeze()  # what is loaded stays: the collector need not walk it again and again
     try:
-        serve_jobs(hub, control, confined, lambda frames: wire.pack_result(_serve(frames, decoder, budget)))
+        serve_jobs(
+            hub, control, confined, lambda frames: wire.pack_result(_serve(frames, decoder, budget, control)), _jobs_of
+        )
     finally:
         decoder.close()
         transport.close()
 
 
-def _serve(frames: list[Frame], decoder: Decoder, budget: CpuBudget) -> wire.Result:
-    """Do the job in a message, within its budget. Raises WireError if it is none."""
+def _jobs_of(frames: list[Frame]) -> Iterable[list[Frame]]:
+    """Return the jobs in a message. Raises WireError if there is none."""
+    is_photograph = frames[0] == wire.PHOTOGRAPH
+    return wire.split(frames, wire.PHOTOGRAPH_FRAMES if is_photograph else wire.JOB_FRAMES)
+
+
+def _serve(frames: list[Frame], decoder: Decoder, budget: CpuBudget, control: Control) -> wire.Result:
+    """Do a job within its budget. Raises WireError if it is none."""
     if frames[0] == wire.PHOTOGRAPH:
         photograph = wire.unpack_photograph(frames, PAYLOAD_BYTES_MAX)
+        control.begins(photograph.job_id)
         budget.begin(RENDER_SHARE)
         result = wire.Result(photograph.job_id, run_photograph(photograph))
     else:
         job = wire.unpack_job(frames, PAYLOAD_BYTES_MAX)
+        control.begins(job.job_id)
         if job.annotate is not None:
             _drawing()
         budget.begin(RENDER_SHARE if job.render else 1.0)

@@ -2,13 +2,16 @@
 
 proto/patrol/v1/measurement.proto defines them.
 
-job       hub to worker    "JB1" | Job | KeyframeHeader | payload
+job       hub to worker    "JB1" | Job | KeyframeHeader | payload      up to JOBS_MAX times
           hub to worker    "JP1" | Job | payload             of a photograph
 ready     worker to hub    "RD1" | credit in decimal digits
-result    worker to hub    "JR1" | JobResult
+result    worker to hub    "JR1" | JobResult                           up to JOBS_MAX times
+
+Jobs go in one message, and results, as a message costs as much as judging: its sender wakes its receiver.
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError as ProtobufError
@@ -31,6 +34,9 @@ RESULT = b"JR1"
 JOB_FRAMES = 4
 PHOTOGRAPH_FRAMES = 3
 RESULT_FRAMES = 2
+"""Frames of one job, photograph or result alone, with the word before it."""
+JOBS_MAX = 16
+"""Jobs or results in a message, at most."""
 
 _JOB_ID_TAG = b"\x09"  # field 1, fixed64
 _JOB_ID_BYTES = 9
@@ -124,6 +130,24 @@ def unpack_job(frames: list[wire.Frame], payload_bytes_max: int) -> Job:
     except ValueError as error:
         raise WireError(DropReason.MALFORMED, str(error)) from error
     return Job(message.job_id, render, message.side_px_max, keyframe, annotate, message.camera_name, known_area)
+
+
+def joined(messages: Sequence[Sequence[wire.Frame]]) -> list[wire.Frame]:
+    """Return one message with what several of one kind hold: jobs, or results."""
+    frames = list(messages[0])
+    for message in messages[1:]:
+        frames += message[1:]
+    return frames
+
+
+def split(frames: Sequence[wire.Frame], frames_each: int) -> Iterator[list[wire.Frame]]:
+    """Yield what `joined` made one message of; `frames_each`: of one of them. Raises WireError if it does not fit."""
+    each = frames_each - 1
+    count, rest = divmod(len(frames) - 1, each)
+    if rest or not 1 <= count <= JOBS_MAX:
+        raise WireError(DropReason.MALFORMED, f"{len(frames)} frames; allowed: 1 + {each} times 1 to {JOBS_MAX}")
+    for begin in range(1, len(frames), each):
+        yield [frames[0], *frames[begin : begin + each]]
 
 
 def pack_photograph(job: PhotographJob) -> list[wire.Frame]:

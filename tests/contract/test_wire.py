@@ -162,6 +162,21 @@ def test_other_results_survive_the_wire(outcome: jobs.Failed | RenderedPicture) 
     assert jobs.unpack_result(jobs.pack_result(jobs.Result(1, outcome))) == jobs.Result(1, outcome)
 
 
+def test_jobs_and_results_go_together_and_come_apart_again() -> None:
+    messages = [jobs.pack_job(number, KEYFRAME) for number in range(1, jobs.JOBS_MAX + 1)]
+    together = jobs.joined(messages)
+    assert [jobs.unpack_job(frames, MIB).job_id for frames in jobs.split(together, jobs.JOB_FRAMES)] == [*range(1, 17)]
+    results = [jobs.pack_result(jobs.Result(number, jobs.Failed("damaged", "why"))) for number in (5, 6)]
+    apart = jobs.split(jobs.joined(results), jobs.RESULT_FRAMES)
+    assert [jobs.unpack_result(frames).job_id for frames in apart] == [5, 6]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 4, 3 * jobs.JOBS_MAX + 3])
+def test_jobs_that_do_not_add_up_are_refused(number: int) -> None:
+    with pytest.raises(WireError, match="frames; allowed: 1 \\+ 3 times 1 to 16"):
+        list(jobs.split([jobs.JOB, *[b""] * number], jobs.JOB_FRAMES))
+
+
 def test_a_measurement_that_does_not_follow_its_job_id_is_refused() -> None:
     whole = jobs.pack_result(jobs.Result(8, a_measurement()))[1]
     job_id, measurement = bytes(whole[:9]), bytes(whole[9:])

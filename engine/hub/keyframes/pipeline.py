@@ -224,13 +224,15 @@ class KeyframePipeline:
         """Act on the ledger's deadlines; returns the cameras it wants rechecked now."""
         return self._findings.advance(now_wall_ns)
 
-    def worker_lost(self, name: str, now_ns: int, *, blameless: bool = False, too_costly: bool = False) -> None:
+    def worker_lost(
+        self, name: str, now_ns: int, begun_job: int = 0, *, blameless: bool = False, too_costly: bool = False
+    ) -> None:
         """Take back the keyframes of a worker that ended. One that two workers died over is quarantined.
 
-        `blameless`: it was made to end, whatever it held. `too_costly`: the keyframe that it worked on spent its budget
-        of CPU time, and is judged so.
+        `begun_job`: the job that it began last, 0 if that is not known. `blameless`: it was made to end, whatever it
+        held. `too_costly`: the keyframe that it worked on spent its budget of CPU time, and is judged so.
         """
-        self._dropped(self._workers.worker_lost(name, now_ns, blameless=blameless, too_costly=too_costly))
+        self._dropped(self._workers.worker_lost(name, now_ns, begun_job, blameless=blameless, too_costly=too_costly))
 
     def configure(self, settings: Settings) -> None:
         """Apply new settings."""

@@ -1,13 +1,13 @@
 """Hands keyframes from the intake to the workers, and render jobs between them."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from engine.clock import ns, seconds
 from engine.config.intake import IntakeSettings
 from engine.errors import ErrorReason, UnavailableError
-from engine.feed.intake import Dropped, Intake
+from engine.feed.intake import Dropped, HandOut, Intake
 from engine.hub.keyframes.proven_cameras import ProvenCameras
 from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs, photograph_refused
 from engine.metrics import Metrics
@@ -61,32 +61,46 @@ class WorkerPool:
         self._under_way[name] = {}
 
     def worker_lost(
-        self, name: str, now_ns: int, *, blameless: bool = False, too_costly: bool = False
+        self, name: str, now_ns: int, begun_job: int = 0, *, blameless: bool = False, too_costly: bool = False
     ) -> list[Dropped]:
         """Remove a worker. Its keyframes wait again; returns the one that ends because the worker died over it.
 
-        `blameless`: it was made to end, whatever it held. `too_costly`: what it worked on spent its budget of CPU time.
+        `begun_job`: the job that it began last; without it the oldest one is at fault. `blameless`: it was made to end,
+        whatever it held. `too_costly`: what it worked on spent its budget of CPU time.
         """
         self._not_ready(name)
-        at_fault = next(iter(self._under_way.pop(name, {})), None)
+        jobs = self._under_way.pop(name, {})
+        at_fault = begun_job if begun_job in jobs else next(iter(jobs), None)
         self._renders.worker_lost(name, too_costly_job=at_fault if too_costly else None)
         rendered = at_fault is not None and at_fault >= FIRST_JOB_ID
         if at_fault is not None and not blameless and (camera_id := self.intake.held_by(at_fault)):
             self.proven.ended_worker(camera_id, now_ns)
-        return self.intake.worker_lost(name, now_ns, blameless=blameless or rendered, too_costly=too_costly)
+        return self.intake.worker_lost(
+            name, now_ns, at_fault=at_fault, blameless=blameless or rendered, too_costly=too_costly
+        )
 
     def hand_out(self, now_ns: int) -> list[Dropped]:
         """Send keyframes to workers that have credit; returns keyframes that ended instead."""
         jobs, dropped = self.intake.hand_out(now_ns)
+        by_worker: dict[str, list[HandOut]] = {}
         for job in jobs:
             self._metrics.stage("queue", seconds(job.waited_ns))
-            frames = wire.pack_job(job.job_id, job.keyframe, known_area=self._known_area(job.keyframe.camera_id))
-            if self._channel.send(frames, job.worker.encode()):
-                self._under_way[job.worker][job.job_id] = None
-            else:
-                self._not_ready(job.worker)
-                self.intake.unreached(job.worker, job.job_id, now_ns)
+            by_worker.setdefault(job.worker, []).append(job)
+        for worker, handed in by_worker.items():
+            self._send(worker, handed, now_ns)
         return dropped
+
+    def _send(self, worker: str, jobs: Sequence[HandOut], now_ns: int) -> None:
+        """Send a worker jobs in one message; take them back if it cannot be reached."""
+        messages = [
+            wire.pack_job(job.job_id, job.keyframe, known_area=self._known_area(job.keyframe.camera_id)) for job in jobs
+        ]
+        if self._channel.send(wire.joined(messages), worker.encode()):
+            self._under_way[worker].update((job.job_id, None) for job in jobs)
+            return
+        self._not_ready(worker)
+        for job in reversed(jobs):  # each goes to the front of the queue
+            self.intake.unreached(worker, job.job_id, now_ns)
 
     def finish(self, name: str, result: wire.Result) -> Keyframe | None:
         """Take a worker's result. Returns the measured keyframe; None for a render, or from a worker given up."""

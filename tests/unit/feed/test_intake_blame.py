@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.feed.intake import Dropped, Intake
+from engine.feed.intake import AHEAD_BYTES_MAX, AHEAD_FRAMES, Dropped, Intake
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.visit import FeedKind
 
@@ -48,6 +48,28 @@ def test_the_frame_behind_it_is_not_to_blame() -> None:
     assert ends(queue.worker_lost("w2", SECOND)) == [(1, DropReason.QUARANTINED)]
     assert handed_out(queue, "w3", SECOND) == [2]
     assert queue.worker_lost("w3", SECOND) == [], "frame 2 was under way for the first time"
+
+
+def test_the_frame_that_was_begun_is_to_blame_although_an_older_one_was_not_answered_yet() -> None:
+    queue = held_by_one_worker()
+    second = next(job_id for job_id in range(1, 4) if queue.held_by(job_id) == "c2")
+    assert ends(queue.worker_lost("w", SECOND, at_fault=second, too_costly=True)) == [(2, DropReason.TOO_COSTLY)]
+    assert handed_out(queue, "w2", SECOND) == [1]
+    assert queue.worker_lost("w2", SECOND, at_fault=second) == [], "a job of another worker: the oldest is to blame"
+    queue.check_invariants()
+
+
+def test_a_worker_gets_many_small_frames_ahead_and_two_large_ones() -> None:
+    for size, ahead in ((AHEAD_BYTES_MAX // 8, 8), (AHEAD_BYTES_MAX // 3, 3), (AHEAD_BYTES_MAX, AHEAD_FRAMES)):
+        queue = Intake(100, 100 * AHEAD_BYTES_MAX, 30 * SECOND)
+        queue.worker_ready("w", 8)
+        for number in range(10):
+            queue.offer(Keyframe(f"c{number}", number, Codec.MJPEG, bytes(size), 0, None, FeedKind.GATEWAY), 0)
+        out, dropped = queue.hand_out(0)
+        assert (len(out), dropped) == (ahead, [])
+        queue.finished("w", out[0].job_id)
+        assert len(queue.hand_out(0)[0]) == 1
+        queue.check_invariants()
 
 
 def test_no_frame_is_to_blame_for_a_render() -> None:
