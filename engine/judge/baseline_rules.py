@@ -109,7 +109,7 @@ class _Assessment:
         self.cause: Cause | None = None
         self.tiles: Mask | None = None
         self.hidden: Mask | None = None
-        self.spots: Mask | None = None
+        self.spots = b""
         self.detail = ""
         self._excesses: list[float] = []
         self.figures = {
@@ -334,7 +334,7 @@ def _check_drops(
     assessment.spots = tile_changes.spots
     assessment.figures |= {"spot_share": drops.share, "spot_soft_share": drops.soft_share}
     if drops.excess is not None:
-        assessment.tiles = drops.tiles
+        assessment.tiles = drops.mask
         assessment.add(FaultKind.BLURRED, drops.excess, Cause.DROPS)
 
 

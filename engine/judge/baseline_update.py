@@ -75,9 +75,11 @@ def update_baseline(
     memory_days: float,
     season_days: float,
     stops: float | None = None,
+    spots: bytes = b"",
 ) -> Baseline:
     """Return the baseline after one more good visit. `codes`: as in Features; `figures`: those of the picture;
-    `stops`: its light against the baseline's, None if that was not measured."""
+    `stops`: its light against the baseline's, None if that was not measured; `spots`: as in Baseline, empty if they
+    were not looked for."""
     visits, season_visits = baseline.visits, baseline.season_visits
     if not visits:
         return Baseline(1, 1, at_wall_ns, at_wall_ns, figures, np.rint(codes).astype(np.uint8).tobytes())
@@ -99,7 +101,7 @@ def update_baseline(
         light=baseline.light
         if stops is None
         else light_range.learned(baseline.light, stops, weight, at_wall_ns, baseline.updated_wall_ns, season_days),
-        spots=baseline.spots,
+        spots=spots or baseline.spots,
     )
 
 

@@ -21,8 +21,8 @@ class PictureAssessment:
     `kinds`: the faults found; `cause`: why, where they leave it open. `unknown`: without a fault, why the picture is
     not ok either; None if it is ok. `confidence`: 0.5 at the threshold that decided, 1 far from it. `tiles`: where the
     fault is, a flat mask; None if everywhere or nowhere. `hidden`: tiles where something is in front of the scene, a
-    person perhaps; None if there are few or none. `spots`: tiles where something small is
-    (engine.judge.optics.tile_changes); None if that was not looked for. `figures`: the figures computed for the
+    person perhaps; None if there are few or none. `spots`: as bits, tiles where something small
+    is (engine.judge.optics.tile_changes); empty if that was not looked for. `figures`: the figures computed for the
     assessment, by name. `detail`: what is said instead of what the figures of the whole picture explain; empty if they
     do.
     """
@@ -35,7 +35,7 @@ class PictureAssessment:
     hidden: Mask | None = None
     figures: dict[str, float] = field(default_factory=dict)
     detail: str = ""
-    spots: Mask | None = None
+    spots: bytes = b""
 
 
 def ordered(kinds: set[FaultKind]) -> tuple[FaultKind, ...]:

@@ -183,7 +183,6 @@ def _assess_view(
     if not working:
         assessment = _excuse_darkness(assessment, measurement, settings)
     blob = judge_state.infrared_baseline if infrared else judge_state.day_baseline
-    baseline = replace(baseline, spots=_packed(assessment.spots) or baseline.spots)
     if not assessment.kinds and assessment.unknown in _LEARNED_UNKNOWNS:
         at_ns = measurement.arrival_wall_ns
         figures = _baseline_figures(measurement, baseline.figures.change if still.change is None else still.change)
@@ -195,14 +194,15 @@ def _assess_view(
             settings.memory_days,
             settings.season_days,
             assessment.figures.get("light_stops"),
+            assessment.spots,
         )
         blob = learned.to_bytes()
         judge_state = judge_state._replace(headers=measurement.headers)
     elif is_exposure_alone(assessment) and baseline.visits:
         light = left(baseline.light, assessment.figures["light_stops"], measurement.arrival_wall_ns)
         blob = replace(baseline, light=light).to_bytes()
-    elif assessment.spots is not None:
-        blob = baseline.to_bytes()
+    elif assessment.spots:
+        blob = replace(baseline, spots=assessment.spots).to_bytes()
     soft_visits, soft_since_wall_ns = _count_soft(assessment, judge_state, measurement.arrival_wall_ns, settings)
     judge_state = judge_state._replace(
         tile_means=still.tile_means,
@@ -211,7 +211,7 @@ def _assess_view(
         compared_wall_ns=still.compared_wall_ns,
         stream_time_ns=still.stream_time_ns,
         clock_still_visits=still.clock_still_visits,
-        hidden=_packed(assessment.hidden),
+        hidden=np.packbits(assessment.hidden).tobytes() if assessment.hidden is not None else b"",
         soft_visits=soft_visits,
         soft_since_wall_ns=soft_since_wall_ns,
         day_baseline=judge_state.day_baseline if infrared else blob,
@@ -246,11 +246,6 @@ def _assess(
         if change.match < settings.scene_match_min:
             return assess_against_baseline(measurement, change, other, judge_state, settings)
     return assess_picture(measurement, settings)
-
-
-def _packed(mask: Mask | None) -> bytes:
-    """Return a mask of tiles as the judge state holds it: one bit per tile, empty if there is none."""
-    return b"" if mask is None else np.packbits(mask).tobytes()
 
 
 def _masked(measurement: Measurement) -> Mask | None:

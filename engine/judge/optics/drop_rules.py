@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.config.judge import JudgeSettings
-from engine.judge.baseline import Baseline
+from engine.judge.baseline import SPOTS_BYTES, Baseline
 from engine.judge.optics.tile_changes import TileChanges
 from engine.judge.picture_rules import Mask, relative_excess
 from engine.judge.state import JudgeState
@@ -21,14 +21,19 @@ from engine.model.verdict import Cause
 
 
 class Drops(NamedTuple):
-    """Spots of a picture. `tiles`: those spotted at the visit before too, flat; `share`: of all tiles that no mask
+    """Spots of a picture. `tiles`: those spotted at the visit before too, as bits; `share`: of all tiles that no mask
     covers; `soft_share`: the same for those that are soft too. `excess`: 0..1, beyond the threshold; None if these are
     no drops."""
 
-    tiles: Mask
+    tiles: int
     share: float
     soft_share: float
     excess: float | None
+
+    @property
+    def mask(self) -> Mask:
+        """The tiles, flat."""
+        return np.unpackbits(np.frombuffer(self.tiles.to_bytes(SPOTS_BYTES, "big"), np.uint8)).astype(np.bool_)
 
 
 def find_drops(
@@ -42,15 +47,13 @@ def find_drops(
 
     `seen_tiles`: number of tiles that no privacy mask covers.
     """
-    spots = tile_changes.spots
+    spots = int.from_bytes(tile_changes.spots, "big")
     if not baseline.spots:
-        clear = np.count_nonzero(spots) <= settings.spot_clear_max * seen_tiles
-        if not clear or baseline.visits < settings.hidden_visits_min:
-            return None
-        return Drops(np.zeros_like(spots), 0.0, 0.0, None)
-    lasting = spots & np.unpackbits(np.frombuffer(baseline.spots, np.uint8)).astype(np.bool_)
-    share = float(np.count_nonzero(lasting) / seen_tiles)
-    soft_share = float(np.count_nonzero(lasting & tile_changes.soft) / seen_tiles)
+        clear = spots.bit_count() <= settings.spot_clear_max * seen_tiles
+        return Drops(0, 0.0, 0.0, None) if clear and baseline.visits >= settings.hidden_visits_min else None
+    lasting = spots & int.from_bytes(baseline.spots, "big")
+    share = lasting.bit_count() / seen_tiles
+    soft_share = (lasting & int.from_bytes(tile_changes.soft, "big")).bit_count() / seen_tiles
     held = settings.hold if judge_state.announced_cause is Cause.DROPS else 1.0
     enough = share >= settings.spot_share_min * held and soft_share >= settings.spot_soft_share_min * held
     excess = relative_excess(share, settings.spot_share_min, 3 * settings.spot_share_min) if enough else None

@@ -53,8 +53,8 @@ class LightRange(NamedTuple):
     def from_bytes(blob: bytes) -> "LightRange | None":
         """Return the value of LIGHT_BYTES bytes, None if they are no light range."""
         light = LightRange._make(_STRUCT.unpack(blob))
-        finite = all(abs(stops) < _STOPS_MAX for stops in light[3:7])  # false for nan
-        return light if finite and light.low <= light.high else None
+        finite = light.high - light.low < _STOPS_MAX and abs(light.mean) < _STOPS_MAX and abs(light.away) < _STOPS_MAX
+        return light if finite and light.low <= light.high else None  # both false for nan
 
 
 def is_known(light: LightRange, at_wall_ns: int, visits_min: int) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.judge.baseline import ACUTANCE, ACUTANCE_UNITS, CELLS, COLUMNS, ROWS, TILES, Baseline, Grid
+from engine.judge.baseline import ACUTANCE, ACUTANCE_UNITS, CELLS, COLUMNS, ROWS, SPOTS_BYTES, TILES, Baseline, Grid
 from engine.judge.compare import BLACK_LEVELS, WHITE_LEVELS, SceneChange
 from engine.judge.occlusion import TILES_MIN
 from engine.judge.order_statistics import MEDIAN, quantile
@@ -41,7 +41,7 @@ _f32 = np.float32
 _SIGNATURE = types.float64(
     types.Array(types.float32, 1, "C"), types.Bytes(types.uint8, 1, "C", readonly=True),
     types.Array(types.boolean, 2, "C"), types.Array(types.float32, 2, "C"),
-    types.Array(types.boolean, 2, "C"),
+    types.Array(types.uint8, 2, "C"),
 )  # fmt: skip
 
 
@@ -49,21 +49,22 @@ class TileChanges(NamedTuple):
     """What changed in the tiles of a picture against the baseline.
 
     `stops`: by how much the light of the lit tiles changed, in stops, the least change that all of them show but
-    AGREEING at either end; 0 where they disagree, None if fewer than TILES_MIN are lit. `spots`: bool, shape (TILES,),
-    tiles with light and shade that is not the scene's; `soft`: those of all tiles whose edges are softer than
-    elsewhere.
+    AGREEING at either end; 0 where they disagree, None if fewer than TILES_MIN are lit. `spots`: tiles with light and
+    shade that is not the scene's; `soft`: tiles whose edges are softer than elsewhere; both one bit per tile,
+    row-major, the first tile in the highest bit of the first byte.
     """
 
     stops: float | None
-    spots: Mask
-    soft: Mask
+    spots: bytes
+    soft: bytes
 
 
 def measure_tiles(codes: Grid, baseline: Baseline, change: SceneChange, masked: Mask | None = None) -> TileChanges:
     """Return the changes of the tiles. `codes`, `masked`: as for engine.judge.compare.compare, which gave `change`."""
-    masks = np.empty((2, TILES), np.bool_)
-    stops = _measure(codes, baseline.packed, _NO_MASK if masked is None else masked, change.highpassed, masks)
-    return TileChanges(None if stops != stops else stops, masks[0], masks[1])
+    packed = np.empty((2, SPOTS_BYTES), np.uint8)
+    stops = _measure(codes, baseline.packed, _NO_MASK if masked is None else masked, change.highpassed, packed)
+    bits = packed.tobytes()
+    return TileChanges(None if stops != stops else stops, bits[:SPOTS_BYTES], bits[SPOTS_BYTES:])
 
 
 @numba.njit(nogil=True, cache=CACHED)
@@ -121,10 +122,17 @@ def _mark_soft(current: Any, baseline: Any, rises: Any, scratch: Any, soft: Any)
 
 
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
-def _measure(current: Any, packed: Any, masked: Any, highpassed: Any, masks: Any) -> float:
-    """Fill `masks` with spots and soft tiles; return the change of light in stops, nan for None."""
+def _measure(current: Any, packed: Any, masked: Any, highpassed: Any, bits: Any) -> float:
+    """Fill `bits` with spots and soft tiles; return the change of light in stops, nan for None."""
+    masks = np.empty((2, TILES), np.bool_)
     buffers = np.empty((2, TILES), np.float32)
     stops = _light_change(current, packed, masked, buffers[0])
     _mark_spots(highpassed, stops, masks[0])
     _mark_soft(current, packed, buffers[0], buffers[1], masks[1])
+    for index in range(2):
+        for byte in range(SPOTS_BYTES):
+            value = 0
+            for bit in range(8):
+                value = 2 * value + masks[index, 8 * byte + bit]
+            bits[index, byte] = value
     return float(stops)
