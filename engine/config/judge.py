@@ -408,6 +408,13 @@ class JudgeSettings(Section):
         ge=0,
         le=1,
     )
+    spot_moved_max: float = key(
+        0.06,
+        "A camera that was pushed a little has no drops: if a small motion explains more than this share of the "
+        "difference from the usual picture.",
+        ge=0,
+        le=1,
+    )
     spot_soft_share_min: float = key(
         0.03,
         "Least share of the tiles that show drops and have softer edges than the rest of the picture (see "

@@ -328,7 +328,7 @@ def _check_drops(
     settings: JudgeSettings,
 ) -> None:
     """Check for drops on the lens at two visits in a row."""
-    drops = find_drops(tile_changes, _seen_tiles(assessment.change), baseline, judge_state, settings)
+    drops = find_drops(tile_changes, assessment.change, _seen_tiles(assessment.change), baseline, judge_state, settings)
     if drops is None:
         return
     assessment.spots = tile_changes.spots

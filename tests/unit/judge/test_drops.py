@@ -88,3 +88,18 @@ def test_in_other_light_drops_are_not_looked_for() -> None:
         dim.append(a_measurement(visit.arrival_wall_ns // (60 * 10**9), cells=cells, luma_mean=float(cells.mean())))
     verdicts, _ = judge_all(dim, learned(20))
     assert all("spot_share" not in verdict.figures for verdict in verdicts)
+
+
+def test_a_camera_that_was_pushed_a_little_has_no_drops() -> None:
+    smooth = SCENE.copy()
+    for _ in range(2):
+        smooth = (smooth + np.roll(smooth, 1, 0) + np.roll(smooth, 1, 1) + np.roll(smooth, (1, 1), (0, 1))) / 4
+    smooth = 120.0 + 3.0 * (smooth - 120.0)
+    pushed = 0.6 * smooth + 0.4 * np.roll(smooth, 1, axis=1)
+    acutance = ACUTANCE.copy()
+    acutance[:, blobs(40)] *= 0.7
+    visits = [a_measurement(1000 + 60 * visit, cells=pushed, acutance=acutance) for visit in range(3)]
+    verdicts, _ = judge_all(visits, learned(20, cells=smooth))
+    assert verdicts[-1].figures["spot_share"] > SETTINGS.spot_share_min
+    assert verdicts[-1].figures["spot_soft_share"] > SETTINGS.spot_soft_share_min
+    assert [verdict.kinds for verdict in verdicts] == [()] * 3
