@@ -13,6 +13,7 @@ from bench.accuracy.findings import Day, Episode, Example, Findings, Shot
 from bench.accuracy.greasing import grease
 from bench.accuracy.imaging.covers import Cover
 from bench.accuracy.imaging.damage import Damage
+from bench.accuracy.imaging.exposure import ExposureShift
 from bench.accuracy.peers import peers
 from bench.accuracy.plan import COUNTED, CameraPlan
 from bench.accuracy.visitor import VISITS_PER_DAY, Visitor
@@ -93,7 +94,7 @@ class _Patrol:
         good visits left, and leaves that as it is."""
         judge_state, alone_state = self._visitor.judge_state, NEVER_SEEN
         damage = damages[-1]
-        truth = damage.truth if isinstance(damage, Cover) else damage.kind
+        truth = damage.truth if isinstance(damage, Cover | ExposureShift) else damage.kind
         visits = 0
         for visit in range(1, self._visits_to_confirm + 2):
             payload, measurement = self._visitor.visit(damages)

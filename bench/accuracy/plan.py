@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.accuracy.imaging.codec import Coding
-from bench.accuracy.imaging.covers import MATERIALS, Cover
+from bench.accuracy.imaging.covers import MATERIALS, Cover, HeldCover
 from bench.accuracy.imaging.damage import Damage
 from bench.accuracy.imaging.electronics import (
     SCREENS,
@@ -18,6 +18,7 @@ from bench.accuracy.imaging.electronics import (
     Snow,
     Stripes,
 )
+from bench.accuracy.imaging.exposure import Backlit, ExposureShift
 from bench.accuracy.imaging.frames import FRAMES, Frame
 from bench.accuracy.imaging.light import SENSORS, Sensor
 from bench.accuracy.imaging.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
@@ -34,6 +35,9 @@ COUNTED: Final[dict[str, float]] = {
     "partly_covered": 0.25,
     "too_dark": 3.0,
     "too_bright": 2.5,
+    "over_exposed": 1.5,
+    "under_exposed": 1.5,
+    "backlit": 1.5,
     "moved": 0.1,
     "steam": 0.5,
     "grease": 0.5,
@@ -167,6 +171,10 @@ def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
     ]
     for damage in others[turn % 3 :: 3] if quick else others:
         yield (damage,)
+    for over in (True, False):
+        yield (ExposureShift(1.5, seed, over=over),)
+    yield (Backlit((1.5, 2.0, 2.5)[turn % 3], seed),)
+    yield (HeldCover((0.3, 0.45)[turn % 2], seed),)
     if not quick:
         yield (InfraredNight(1.0, seed),)
 

@@ -17,8 +17,12 @@ RIGHT: Final[dict[str, tuple[str, ...]]] = {
     "drops": ("drops", *GREASE, *BLUR, "partly_covered"),
     "covered": ("covered",),
     "partly_covered": ("partly_covered", "covered"),
+    "held_cover": ("partly_covered", "covered"),
     "too_dark": ("too_dark",),
     "too_bright": ("too_bright",),
+    "over_exposed": ("too_bright",),
+    "under_exposed": ("too_dark",),
+    "backlit": ("backlight",),
     "moved": ("moved", "turned"),
     "frozen": ("frozen",),
     "signal_loss": ("signal_loss", "no_signal"),
@@ -31,7 +35,20 @@ RIGHT: Final[dict[str, tuple[str, ...]]] = {
 """By true kind, the announced kinds that count as a hit. Whether the cause is right is counted separately, in `causes`.
 """
 
-NEED_BASELINE: Final = ("covered", "partly_covered", "moved", "frozen", "grease", "steam", "drops", "colour_cast")
+NEED_BASELINE: Final = (
+    "covered",
+    "partly_covered",
+    "moved",
+    "frozen",
+    "grease",
+    "steam",
+    "drops",
+    "colour_cast",
+    "over_exposed",
+    "under_exposed",
+    "backlit",
+    "held_cover",
+)
 """True kinds that only a comparison with the camera's earlier pictures shows."""
 
 _CAUSES: Final = {
@@ -40,6 +57,7 @@ _CAUSES: Final = {
     "blurred": ("blurred",),
     "steam": ("steam", "veil", "fog"),
     "grease": GREASE,
+    "drops": ("drops",),
     "low_contrast": ("low_contrast",),
     "noisy": ("noisy", "noise", "snow"),
     "stripes": ("stripes", "dead_rows", "interference"),

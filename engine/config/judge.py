@@ -143,7 +143,43 @@ class JudgeSettings(Section):
         le=1,
     )
     backlight_share_min: float = key(
-        0.03, "The cause of a dark picture is backlight if at least this share of it is clipped white.", ge=0, le=1
+        0.03,
+        "The cause of a dark picture is backlight if at least this share of it is clipped white; with a baseline, this "
+        "share more than usual.",
+        ge=0,
+        le=1,
+    )
+    backlight_median_max: float = key(
+        80.0,
+        "Without a baseline, a picture with that much clipped white is doubtful if half of it is below this level: it "
+        "is taken against the light.",
+        unit="levels",
+        ge=0,
+        le=255,
+    )
+    exposure_stops_min: float = key(
+        0.85,
+        "With a baseline, the exposure has changed if the light of a picture differs by at least this much from the "
+        "usual, and by `exposure_beyond_min` from all that is usual.",
+        unit="stops",
+        ge=0,
+        le=16,
+    )
+    exposure_beyond_min: float = key(
+        0.25,
+        "Least distance of the light of a picture whose exposure has changed from the usual range (see "
+        "`exposure_stops_min`).",
+        unit="stops",
+        ge=0,
+        le=16,
+    )
+    exposure_visits_min: int = key(
+        12,
+        "Good visits, one an hour at most, from which on the usual range of a camera's light is known, in the hours of "
+        "the day in which it was visited.",
+        unit="visits",
+        ge=1,
+        le=1000,
     )
     contrast_span_min: float = key(
         24.0,
@@ -275,6 +311,13 @@ class JudgeSettings(Section):
         ge=0,
         le=144,
     )
+    held_share_min: float = key(
+        0.2,
+        "A picture is also partly covered if at least this share of the tiles is hidden on two visits in a row, be it "
+        "others each time: somebody holds something before the camera.",
+        ge=0,
+        le=1,
+    )
     covered_hidden_share_min: float = key(
         0.78, "A picture is covered, and not only partly, if at least this share of the tiles is hidden.", ge=0, le=1
     )
@@ -350,6 +393,34 @@ class JudgeSettings(Section):
         unit="h",
         ge=0,
         le=8760,
+    )
+    spot_share_min: float = key(
+        0.27,
+        "There are drops on the lens if at least this share of the tiles shows light and shade that is not the "
+        "scene's, on this visit and on the last one, and `spot_soft_share_min` is reached.",
+        ge=0,
+        le=1,
+    )
+    spot_clear_max: float = key(
+        0.15,
+        "Drops are looked for once at most this share of the tiles showed light and shade that is not the scene's, on "
+        "one visit after the first `hidden_visits_min`.",
+        ge=0,
+        le=1,
+    )
+    spot_moved_max: float = key(
+        0.06,
+        "A camera that was pushed a little has no drops: if a small motion explains more than this share of the "
+        "difference from the usual picture.",
+        ge=0,
+        le=1,
+    )
+    spot_soft_share_min: float = key(
+        0.03,
+        "Least share of the tiles that show drops and have softer edges than the rest of the picture (see "
+        "`spot_share_min`).",
+        ge=0,
+        le=1,
     )
     cast_min: float = key(
         14.0,

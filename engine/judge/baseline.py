@@ -9,7 +9,8 @@ bounded step, so that people and pots that come and go leave little trace.
 
 Everything is kept in bytes. Steps below one unit are not lost: the rounding thresholds run through 0..1 from visit to
 visit (a Kronecker sequence), so that a mean moves by one unit as often as its steps add up to one. This module holds
-the baseline as a value and as bytes; engine/judge/baseline_update.py adds a picture to it.
+the baseline as a value and as bytes; engine/judge/baseline_update.py adds a picture to it. The usual range of the light
+is kept beside the averages (engine/judge/optics/light_range.py), and where the last picture had spots.
 """
 
 import math
@@ -19,6 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from engine.judge.optics.light_range import LIGHT_BYTES, LightRange
 
 ROWS, COLUMNS = 9, 16
 """Rows and columns of the tile grid, as in engine/kernels/grid.py."""
@@ -65,9 +68,13 @@ class BaselineFigures(NamedTuple):
     change: float = 0.0
 
 
-_NO_FIGURES = BaselineFigures()
+_NO_FIGURES, _NO_LIGHT = BaselineFigures(), LightRange()
 _HEADER = struct.Struct(f"<HHQQ{len(BaselineFigures._fields)}f")
-BASELINE_BYTES = _HEADER.size + CODES
+AVERAGES_BYTES = _HEADER.size + CODES
+"""Bytes of a baseline without its light and its spots."""
+_LIGHT_END = AVERAGES_BYTES + LIGHT_BYTES
+SPOTS_BYTES = TILES // 8
+BASELINE_BYTES = _LIGHT_END + 1 + SPOTS_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,9 @@ class Baseline:
     """A camera's baseline of one mode; `Baseline()` is that of a camera never seen.
 
     `packed`: one byte per code. `visits`, `season_visits`: number of visits in the short-term and in the season
-    average; `updated_wall_ns`, `season_updated_wall_ns`: time of the last of them.
+    average; `updated_wall_ns`, `season_updated_wall_ns`: time of the last of them. `light`: its usual range.
+    `spots`: one bit per tile, row-major, set if something small lay over it when that was last looked for; empty until
+    the camera has been seen without.
     """
 
     visits: int = 0
@@ -84,6 +93,8 @@ class Baseline:
     season_updated_wall_ns: int = 0
     figures: BaselineFigures = _NO_FIGURES
     packed: bytes = b""
+    light: LightRange = _NO_LIGHT
+    spots: bytes = b""
 
     @property
     def codes(self) -> Codes:
@@ -97,16 +108,27 @@ class Baseline:
         header = _HEADER.pack(
             self.visits, self.season_visits, self.updated_wall_ns, self.season_updated_wall_ns, *self.figures
         )
-        return header + self.packed
+        spots = b"\1" + self.spots if self.spots else bytes(1 + SPOTS_BYTES)
+        return header + self.packed + self.light.to_bytes() + spots
 
     @staticmethod
     def from_bytes(blob: bytes) -> "Baseline":
-        """Return the value that was stored; that of a camera never seen if the size or the header is not valid."""
+        """Return the value that was stored; that of a camera never seen if a part of it is not valid."""
         if len(blob) != BASELINE_BYTES:
             return Baseline()
+        light, spots = LightRange.from_bytes(blob[AVERAGES_BYTES:_LIGHT_END]), blob[_LIGHT_END:]
         visits, season_visits, updated_ns, season_updated_ns, *figures = _HEADER.unpack_from(blob)
-        if not visits or not math.isfinite(sum(figures)):
+        if not visits or not math.isfinite(sum(figures)) or light is None:
+            return Baseline()
+        if spots[0] > 1 or (not spots[0] and any(spots)):
             return Baseline()
         return Baseline(
-            visits, season_visits, updated_ns, season_updated_ns, BaselineFigures(*figures), blob[_HEADER.size :]
+            visits,
+            season_visits,
+            updated_ns,
+            season_updated_ns,
+            BaselineFigures(*figures),
+            blob[_HEADER.size : AVERAGES_BYTES],
+            light,
+            spots[1:] if spots[0] else b"",
         )

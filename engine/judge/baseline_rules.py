@@ -18,6 +18,9 @@ from engine.config.judge import JudgeSettings
 from engine.judge.baseline import Baseline
 from engine.judge.compare import SceneChange, visible_match
 from engine.judge.displacement import Displacement, find_displacement
+from engine.judge.optics.drop_rules import find_drops
+from engine.judge.optics.exposure_rules import ExposureChange, explains_the_rest, find_exposure_change
+from engine.judge.optics.tile_changes import TileChanges
 from engine.judge.picture_rules import (
     Mask,
     PictureAssessment,
@@ -44,6 +47,7 @@ _ANISOTROPY_MIN = 0.4
 _LIGHT = frozenset({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
 _SCENE_GONE = frozenset({FaultKind.COVERED, FaultKind.MOVED})
 _CAST = frozenset({FaultKind.COLOUR_CAST})
+_SIGNAL = frozenset({FaultKind.COLOUR_CAST, FaultKind.NOISY, FaultKind.SNOW, FaultKind.STRIPES})
 _BLURS = frozenset({FaultKind.BLURRED, FaultKind.GREASE})
 
 
@@ -53,13 +57,23 @@ def assess_against_baseline(
     baseline: Baseline,
     judge_state: JudgeState,
     settings: JudgeSettings,
+    tile_changes: TileChanges | None = None,
 ) -> PictureAssessment:
-    """Assess an undamaged picture by how it differs from the baseline."""
+    """Assess an undamaged picture by how it differs from the baseline.
+
+    `tile_changes`: of its tiles; None against the baseline of the other mode, which has another light.
+    """
     if is_signal_lost(measurement, settings):
         return assess_picture(measurement, settings)
     assessment = _Assessment(change)
     _check_light(assessment, measurement, baseline, settings)
     lit = measurement.figures["luma_mean"] >= settings.light_min
+    exposure = None
+    if tile_changes is not None and tile_changes.stops is not None:
+        assessment.figures["light_stops"] = tile_changes.stops
+        exposure = find_exposure_change(measurement, tile_changes.stops, baseline, judge_state, settings)
+    if exposure is not None and explains_the_rest(exposure, measurement, change, baseline, settings):
+        assessment.add_exposure(exposure)
     light_fault = not assessment.kinds.isdisjoint(_LIGHT)
     if measurement.figures["luma_mean"] >= settings.light_min / 2:
         _check_scene(assessment, baseline, judge_state, settings)
@@ -67,6 +81,11 @@ def assess_against_baseline(
         _check_signal(assessment, measurement, baseline, settings)
     if not light_fault and assessment.kinds <= _CAST:
         _check_optics(assessment, judge_state, measurement.arrival_wall_ns, settings)
+    if exposure is not None and assessment.kinds <= _SIGNAL and assessment.hidden is None:
+        assessment.add_exposure(exposure)
+    usual_light = tile_changes is not None and abs(tile_changes.stops or 0.0) < settings.exposure_stops_min
+    if tile_changes is not None and usual_light and not assessment.kinds:
+        _check_drops(assessment, tile_changes, baseline, judge_state, settings)
     if FaultKind.MOVED in assessment.kinds and FaultKind.BLURRED in assess_picture(measurement, settings).kinds:
         assessment.add(FaultKind.BLURRED, 0.0)  # another scene has no baseline to be compared with
     if not assessment.kinds and not lit:
@@ -90,6 +109,8 @@ class _Assessment:
         self.cause: Cause | None = None
         self.tiles: Mask | None = None
         self.hidden: Mask | None = None
+        self.spots = b""
+        self.detail = ""
         self._excesses: list[float] = []
         self.figures = {
             "scene_match": change.match,
@@ -112,11 +133,25 @@ class _Assessment:
         self.cause = self.cause or cause
         self._excesses.append(excess)
 
+    def add_exposure(self, exposure: ExposureChange) -> None:
+        """Add a change of exposure, with its cause and in words."""
+        self.cause = exposure.cause
+        self.detail = exposure.detail
+        self.add(exposure.kind, exposure.excess)
+
     def result(self, settings: JudgeSettings) -> PictureAssessment:
         """Return the assessment as a value."""
         confidence = self._confidence(settings)
         return PictureAssessment(
-            ordered(self.kinds), self.cause, None, confidence, self.tiles, self.hidden, self.figures
+            ordered(self.kinds),
+            self.cause,
+            None,
+            confidence,
+            self.tiles,
+            self.hidden,
+            self.figures,
+            self.detail,
+            self.spots,
         )
 
     def _confidence(self, settings: JudgeSettings) -> float:
@@ -205,9 +240,10 @@ def _check_hidden_part(
 ) -> None:
     """Check whether a part of the scene is hidden on two visits in a row.
 
-    People come and go: after a visit with hidden tiles, only tiles that are still hidden count. A person who stood
-    there while the baseline was young has left a trace in it, and a tile that lacks this trace is not hidden: so the
-    check needs `hidden_visits_min` visits.
+    People come and go: after a visit with hidden tiles, only tiles that are still hidden count, unless more is hidden
+    at both visits than people in the room hide (`held_share_min`). A person who stood there while the baseline was
+    young has left a trace in it, and a tile that lacks this trace is not hidden: so the check needs
+    `hidden_visits_min` visits.
     """
     change = assessment.change
     if change.hidden_share < settings.hidden_share_min * settings.hold:
@@ -217,7 +253,9 @@ def _check_hidden_part(
         return
     hidden = change.hidden
     if judge_state.hidden:
-        hidden = hidden & np.unpackbits(np.frombuffer(judge_state.hidden, np.uint8)).astype(np.bool_)
+        earlier = np.unpackbits(np.frombuffer(judge_state.hidden, np.uint8)).astype(np.bool_)
+        if min(np.count_nonzero(earlier), np.count_nonzero(hidden)) < settings.held_share_min * _seen_tiles(change):
+            hidden = hidden & earlier
     share = np.count_nonzero(hidden) / _seen_tiles(change)
     held = FaultKind.PARTLY_COVERED in judge_state.announced_kinds
     share_min = settings.hidden_share_min * (settings.hold if held else 1.0)
@@ -280,6 +318,24 @@ def _check_optics(assessment: _Assessment, judge_state: JudgeState, at_wall_ns: 
             assessment.add(FaultKind.BLURRED, excess, _blur_cause(change))
     elif _is_greasing(change, judge_state, at_wall_ns, settings):
         assessment.add(FaultKind.GREASE, 0.2, Cause.GREASE)
+
+
+def _check_drops(
+    assessment: _Assessment,
+    tile_changes: TileChanges,
+    baseline: Baseline,
+    judge_state: JudgeState,
+    settings: JudgeSettings,
+) -> None:
+    """Check for drops on the lens at two visits in a row."""
+    drops = find_drops(tile_changes, assessment.change, _seen_tiles(assessment.change), baseline, judge_state, settings)
+    if drops is None:
+        return
+    assessment.spots = tile_changes.spots
+    assessment.figures |= {"spot_share": drops.share, "spot_soft_share": drops.soft_share}
+    if drops.excess is not None:
+        assessment.tiles = drops.mask
+        assessment.add(FaultKind.BLURRED, drops.excess, Cause.DROPS)
 
 
 def _blur_cause(change: SceneChange) -> Cause:

@@ -11,6 +11,7 @@ from numba import types
 
 from engine.clock import NS_PER_S
 from engine.judge.baseline import ACUTANCE, CODES, SEASON, SEASON_ACUTANCE, TILES, Baseline, BaselineFigures, Grid
+from engine.judge.optics import light_range
 from engine.runtime.numba_cache import CACHED
 
 SETTLING = 32
@@ -67,9 +68,18 @@ def _update(new: Any, old: Any, weight: float, season_weight: float, phase: floa
 
 
 def update_baseline(
-    baseline: Baseline, codes: Grid, figures: BaselineFigures, at_wall_ns: int, memory_days: float, season_days: float
+    baseline: Baseline,
+    codes: Grid,
+    figures: BaselineFigures,
+    at_wall_ns: int,
+    memory_days: float,
+    season_days: float,
+    stops: float | None = None,
+    spots: bytes = b"",
 ) -> Baseline:
-    """Return the baseline after one more good visit. `codes`: as in Features; `figures`: those of the picture."""
+    """Return the baseline after one more good visit. `codes`: as in Features; `figures`: those of the picture;
+    `stops`: its light against the baseline's, None if that was not measured; `spots`: as in Baseline, empty if they
+    were not looked for."""
     visits, season_visits = baseline.visits, baseline.season_visits
     if not visits:
         return Baseline(1, 1, at_wall_ns, at_wall_ns, figures, np.rint(codes).astype(np.uint8).tobytes())
@@ -88,6 +98,10 @@ def update_baseline(
             *[was + weight * (new - was) for was, new in zip(baseline.figures, figures, strict=True)]
         ),
         packed=packed.tobytes(),
+        light=baseline.light
+        if stops is None
+        else light_range.learned(baseline.light, stops, weight, at_wall_ns, baseline.updated_wall_ns, season_days),
+        spots=spots or baseline.spots,
     )
 
 

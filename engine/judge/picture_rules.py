@@ -21,8 +21,10 @@ class PictureAssessment:
     `kinds`: the faults found; `cause`: why, where they leave it open. `unknown`: without a fault, why the picture is
     not ok either; None if it is ok. `confidence`: 0.5 at the threshold that decided, 1 far from it. `tiles`: where the
     fault is, a flat mask; None if everywhere or nowhere. `hidden`: tiles where something is in front of the scene, a
-    person perhaps; None if there are few or none. `figures`: the figures computed for the assessment, by name.
-    `detail`: what is said instead of what the figures of the whole picture explain; empty if they do.
+    person perhaps; None if there are few or none. `spots`: as bits, tiles where something small
+    is (engine.judge.optics.tile_changes); empty if that was not looked for. `figures`: the figures computed for the
+    assessment, by name. `detail`: what is said instead of what the figures of the whole picture explain; empty if they
+    do.
     """
 
     kinds: tuple[FaultKind, ...] = ()
@@ -33,6 +35,7 @@ class PictureAssessment:
     hidden: Mask | None = None
     figures: dict[str, float] = field(default_factory=dict)
     detail: str = ""
+    spots: bytes = b""
 
 
 def ordered(kinds: set[FaultKind]) -> tuple[FaultKind, ...]:
@@ -85,6 +88,12 @@ def light_doubts(measurement: Measurement, settings: JudgeSettings) -> list[str]
         said.append(
             f"nothing bright: 99 % below level {figures['luma_p99']:.0f}, limit {settings.dull_highlight_max:.0f}, "
             f"at a mean of {figures['luma_mean']:.0f}, limit {settings.dull_mean_max:.0f}"
+        )
+    burnt, median = figures["clipped_bright_share"], figures["luma_p50"]
+    if burnt >= settings.backlight_share_min and median < settings.backlight_median_max:
+        said.append(
+            f"against the light: {100 * burnt:.0f} % burnt out, limit {100 * settings.backlight_share_min:.0f} %, and "
+            f"half of it below level {median:.0f}, limit {settings.backlight_median_max:.0f}"
         )
     return said
 

@@ -14,6 +14,9 @@ from engine.judge.compare import compare
 from engine.judge.confirmation import apply_doubted, apply_outcome
 from engine.judge.doubt import doubt_text
 from engine.judge.features import extract_features
+from engine.judge.optics.exposure_rules import EXPOSURE_CAUSES, is_exposure_alone
+from engine.judge.optics.light_range import left
+from engine.judge.optics.tile_changes import measure_tiles
 from engine.judge.picture_rules import Mask, PictureAssessment, assess_picture, ordered
 from engine.judge.second_visit import why_seen_twice
 from engine.judge.state import JudgeState, Outcome
@@ -24,7 +27,7 @@ from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
 from engine.model.visit import NOT_JUDGED, VisitFailure
 
-RULES_VERSION = "7"
+RULES_VERSION = "8"
 """Changed whenever the same figures, thresholds and judge state could give another verdict."""
 
 INFRARED_CHROMA_MAX = 1.5
@@ -93,7 +96,7 @@ def judge_measurement(
         codec=measurement.codec,
         cause=assessment.cause,
         announced_cause=judge_state.announced_cause,
-        severity=severity(judge_state.announced_kinds),
+        severity=severity(judge_state.announced_kinds, judge_state.announced_cause),
         confidence=round(assessment.confidence, 3),
         tiles=() if assessment.tiles is None else tuple(np.flatnonzero(assessment.tiles).tolist()),
     )
@@ -183,9 +186,23 @@ def _assess_view(
     if not assessment.kinds and assessment.unknown in _LEARNED_UNKNOWNS:
         at_ns = measurement.arrival_wall_ns
         figures = _baseline_figures(measurement, baseline.figures.change if still.change is None else still.change)
-        learned = update_baseline(baseline, features.codes, figures, at_ns, settings.memory_days, settings.season_days)
+        learned = update_baseline(
+            baseline,
+            features.codes,
+            figures,
+            at_ns,
+            settings.memory_days,
+            settings.season_days,
+            assessment.figures.get("light_stops"),
+            assessment.spots,
+        )
         blob = learned.to_bytes()
         judge_state = judge_state._replace(headers=measurement.headers)
+    elif is_exposure_alone(assessment) and baseline.visits:
+        light = left(baseline.light, assessment.figures["light_stops"], measurement.arrival_wall_ns)
+        blob = replace(baseline, light=light).to_bytes()
+    elif assessment.spots:
+        blob = replace(baseline, spots=assessment.spots).to_bytes()
     soft_visits, soft_since_wall_ns = _count_soft(assessment, judge_state, measurement.arrival_wall_ns, settings)
     judge_state = judge_state._replace(
         tile_means=still.tile_means,
@@ -220,7 +237,8 @@ def _assess(
     """
     if baseline.visits >= settings.baseline_visits_min:
         change = compare(codes, baseline, _masked(measurement))
-        return assess_against_baseline(measurement, change, baseline, judge_state, settings)
+        tile_changes = measure_tiles(codes, baseline, change, _masked(measurement))
+        return assess_against_baseline(measurement, change, baseline, judge_state, settings, tile_changes)
     other = judge_state.baseline(infrared=not infrared)
     if other.visits >= settings.baseline_visits_min:
         # A grey cloth is not the night mode: the scene of the other mode must be there.
@@ -270,7 +288,8 @@ def _excuse_darkness(
 ) -> PictureAssessment:
     """Replace faults of a dark picture by unknown(too_dark_to_judge): nobody works in the kitchen."""
     dark_only = set(assessment.kinds) <= {FaultKind.TOO_DARK, FaultKind.SIGNAL_LOSS}
-    if not assessment.kinds or not dark_only or measurement.figures["luma_mean"] >= settings.dark_mean_max:
+    dim = measurement.figures["luma_mean"] < settings.dark_mean_max or assessment.cause in EXPOSURE_CAUSES
+    if not assessment.kinds or not dark_only or not dim:
         return assessment
     return replace(assessment, kinds=(), cause=None, unknown=UnknownReason.TOO_DARK_TO_JUDGE)
 
@@ -323,7 +342,7 @@ def _judge_without_picture(
         announced=judge_state.announced or State.UNKNOWN,
         announced_kinds=judge_state.announced_kinds,
         announced_cause=judge_state.announced_cause,
-        severity=severity(judge_state.announced_kinds),
+        severity=severity(judge_state.announced_kinds, judge_state.announced_cause),
         since_wall_ns=judge_state.since_wall_ns,
         thresholds=thresholds(settings),
         rules_version=RULES_VERSION,

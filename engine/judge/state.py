@@ -6,11 +6,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from engine.judge.baseline import BASELINE_BYTES, TILES, Baseline
+from engine.judge.baseline import AVERAGES_BYTES, BASELINE_BYTES, TILES, Baseline
 from engine.model.active_area import QUARTERS, ActiveArea, is_valid
 from engine.model.verdict import Cause, FaultKind, State
 
-VERSION = 4
+VERSION = 5
 OUTCOMES_MAX = 20
 """Outcomes that are kept, at most; the bound of JudgeSettings.confirm_m."""
 TILE_MEANS_BYTES = 2 * TILES
@@ -24,11 +24,13 @@ _HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHIHHHHBBH")
 # version, announced + 1, announced cause + 1, announced kinds, since, outcomes, same visits, still visits, compared at,
 # stream time, clock still visits, soft visits, soft since, sizes of tile means, hidden tiles and both baselines,
 # headers, active area with its views, visits that saw another one, size of the views' states
-_LATER_BYTES = {2: 16, 3: 12}
+_LATER_BYTES = {2: 16, 3: 12, 4: 0}
 """Bytes of the last fields, which these versions do not have."""
 _AREA = struct.Struct("<HHHHB")
 _AREA_BEGINS = _HEADER.size - _AREA.size - 3
 _NO_AREA = 0, 0, 0, 0, 0
+_WITH_AREA = {4, VERSION}
+"""Versions that have the active area where this one has it."""
 _VIEW_SIZE = struct.Struct("<H")
 _OUTCOME = struct.Struct("<BBI")
 OUTCOME_BYTES = _OUTCOME.size
@@ -194,12 +196,15 @@ class JudgeState(NamedTuple):
 
         The state can always be learned anew, so a row that cannot be read costs a few visits, but not the hub. Of
         version 1 the announced state and the outcomes are kept; its baseline held less and is learned anew. Of versions
-        2 and 3 everything is kept; they knew no active area, and 2 no headers.
+        2 to 4 everything is kept; 4 knew no usual range of light and no spots, 3 no active area either, and 2 no
+        headers.
         """
+        baseline_bytes = BASELINE_BYTES
         if blob and blob[0] == 1:
             return _from_version_1(blob)
         if blob and blob[0] in _LATER_BYTES:
             blob = _with_later_fields(blob)
+            baseline_bytes = AVERAGES_BYTES
         if len(blob) < _HEADER.size or blob[0] != VERSION:
             return JudgeState()
         (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *rest) = (
@@ -213,16 +218,20 @@ class JudgeState(NamedTuple):
         sizes_fit = means in (0, TILE_MEANS_BYTES) and hidden in (0, HIDDEN_BYTES)
         if not sizes_fit or announced > len(_STATES) or max(packed[::OUTCOME_BYTES], default=0) >= len(_STATES):
             return JudgeState()
-        if not {day, infrared} <= {0, BASELINE_BYTES}:
+        if not {day, infrared} <= {0, baseline_bytes}:
             return JudgeState()
-        ends = [after + means, after + means + hidden, after + means + hidden + day, len(blob) - views]
+        parts = []
+        for size in (means, hidden, day, infrared, views):
+            parts.append(blob[after : after + size])
+            after += size
+        not_known = bytes(BASELINE_BYTES - baseline_bytes)
         return JudgeState(
             announced=_member(announced, _STATES),
             announced_kinds=_kinds(kinds),
             announced_cause=_member(cause, _CAUSES),
             since_wall_ns=since,
             packed_outcomes=packed,
-            tile_means=blob[after : ends[0]],
+            tile_means=parts[0],
             same_visits=same,
             still_visits=still,
             compared_wall_ns=at_ns,
@@ -230,19 +239,19 @@ class JudgeState(NamedTuple):
             clock_still_visits=clock,
             soft_visits=soft,
             soft_since_wall_ns=soft_since,
-            hidden=blob[ends[0] : ends[1]],
-            day_baseline=blob[ends[1] : ends[2]],
-            infrared_baseline=blob[ends[2] : ends[3]],
+            hidden=parts[1],
+            day_baseline=parts[2] + not_known if day else b"",
+            infrared_baseline=parts[3] + not_known if infrared else b"",
             headers=headers,
             area=_area(*area),
             area_visits=area_visits,
-            views=blob[ends[3] :],
+            views=parts[4],
         )
 
 
 def known_area(blob: bytes) -> ActiveArea | None:
     """Return `area` of the state in these bytes, without reading the rest; None if it has none."""
-    if len(blob) < _HEADER.size or blob[0] != VERSION:
+    if len(blob) < _HEADER.size or blob[0] not in _WITH_AREA:
         return None
     return _area(*_AREA.unpack_from(blob, _AREA_BEGINS))
 

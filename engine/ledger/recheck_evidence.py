@@ -72,7 +72,9 @@ def announced_faults(verdict: Verdict) -> dict[str, Fault]:
     if verdict.announced is not State.FAULT:
         return {}
     return {
-        family: Fault(cause_key(kinds[0], verdict.announced_cause), severity(kinds) or Severity.IMPAIRED)
+        family: Fault(
+            cause_key(kinds[0], verdict.announced_cause), severity(kinds, verdict.announced_cause) or Severity.IMPAIRED
+        )
         for family, kinds in group_by_family(verdict.announced_kinds).items()
     }
 

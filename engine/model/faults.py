@@ -30,6 +30,8 @@ READ_KINDS = frozenset({FaultKind.CLOCK_WRONG, FaultKind.NAME_WRONG})
 Each is a family by itself."""
 COSMETIC = frozenset({FaultKind.COLOUR_CAST, FaultKind.NOISY}) | READ_KINDS
 """Kinds of severity cosmetic; all that are in neither set are impaired."""
+STILL_SEEN = frozenset({Cause.UNDEREXPOSURE, Cause.BACKLIGHT})
+"""Causes of a dark picture that shows something all the same: it is impaired, not blind."""
 OFFLINE = "offline"
 """Family and cause key of a camera without a picture."""
 
@@ -44,20 +46,24 @@ _CAUSES: Mapping[Cause, frozenset[FaultKind]] = {
     Cause.PICTURE_STILL: frozenset({FaultKind.FROZEN}),
     Cause.CLOCK_STILL: frozenset({FaultKind.FROZEN, FaultKind.CLOCK_WRONG}),
     Cause.LOW_LIGHT: frozenset({FaultKind.NOISY, FaultKind.SNOW}),
+    Cause.UNDEREXPOSURE: frozenset({FaultKind.TOO_DARK}),
+    Cause.DROPS: frozenset({FaultKind.BLURRED}),
 }
 """Kinds that a cause explains further. A kind with the name of its cause (grease, steam) needs no further word."""
+_DARK = frozenset({FaultKind.TOO_DARK})
 _FAMILIES: Mapping[str, str] = {
     kind.value: next((min(group, key=list(FaultKind).index) for group in FAMILY_GROUPS if kind in group), kind).value
     for kind in FaultKind
 }
 
 
-def severity(kinds: Iterable[FaultKind]) -> Severity | None:
-    """Return the highest severity of the kinds; None if there are none."""
+def severity(kinds: Iterable[FaultKind], cause: Cause | None = None) -> Severity | None:
+    """Return the highest severity of the kinds; None if there are none. `cause`: of the fault, which may be milder."""
     faults = set(kinds)
     if not faults:
         return None
-    if not BLIND.isdisjoint(faults):
+    blind = faults & BLIND
+    if blind and not (blind <= _DARK and cause in STILL_SEEN):
         return Severity.BLIND
     return Severity.COSMETIC if faults <= COSMETIC else Severity.IMPAIRED
 

@@ -54,6 +54,8 @@ class Cause(StrEnum):
     PICTURE_STILL = "picture_still"
     CLOCK_STILL = "clock_still"
     LOW_LIGHT = "low_light"
+    UNDEREXPOSURE = "underexposure"
+    DROPS = "drops"
 
 
 class Severity(StrEnum):

@@ -98,6 +98,8 @@ _CAUSES: Mapping[str, Pair] = {
     Cause.PICTURE_STILL: ("画面静止", "picture stands still"),
     Cause.CLOCK_STILL: ("时钟静止", "clock stands still"),
     Cause.LOW_LIGHT: ("光线不足", "low light"),
+    Cause.UNDEREXPOSURE: ("曝光不足", "underexposed"),
+    Cause.DROPS: ("镜头水滴", "drops on the lens"),
 }
 _TEXTS: Mapping[str, Pair] = {
     "html_lang": ("zh-CN", "en"),

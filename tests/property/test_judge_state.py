@@ -50,7 +50,7 @@ HISTORIES = st.builds(
     area=st.none()
     | st.builds(ActiveArea, LOW_SIDES, LOW_SIDES, HIGH_SIDES, HIGH_SIDES, st.sampled_from([1, QUARTERS])),
     area_visits=st.integers(0, 255),
-    views=st.just(b"") | st.binary(max_size=300),
+    views=st.just(b"") | st.binary(max_size=200),
 )
 
 
@@ -77,7 +77,7 @@ def test_cut_bytes_are_a_camera_never_seen(history: JudgeState, length: int) -> 
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03", b"\x04"]), st.binary(max_size=200)).map(b"".join))
+@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"]), st.binary(max_size=200)).map(b"".join))
 def test_any_bytes_are_read_without_an_error(blob: bytes) -> None:
     assert isinstance(JudgeState.from_bytes(blob), JudgeState)
 
@@ -89,9 +89,15 @@ def test_any_bytes_are_a_baseline_or_none(blob: bytes) -> None:
     assert baseline.to_bytes() in (b"", blob)
 
 
+def test_the_area_is_known_from_the_bytes_of_the_version_before() -> None:
+    state = JudgeState(area=ActiveArea(0, 1250, UNITS, 8750, 1))
+    assert known_area(b"\x04" + state.to_bytes()[1:]) == state.area
+    assert known_area(b"\x03" + state.to_bytes()[1:]) is None
+
+
 def test_no_bytes_and_another_version_are_a_camera_never_seen() -> None:
     assert JudgeState.from_bytes(b"") == JudgeState()
-    assert JudgeState.from_bytes(b"\x05" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
+    assert JudgeState.from_bytes(b"\x06" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

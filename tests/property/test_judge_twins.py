@@ -15,6 +15,8 @@ from engine.judge.baseline import CODES, LEVEL_UNITS, Baseline, BaselineFigures
 from engine.judge.baseline_update import PLASTIC, update_baseline
 from engine.judge.compare import compare
 from engine.judge.features import extract_features
+from engine.judge.optics import reference as optics
+from engine.judge.optics.tile_changes import measure_tiles
 from engine.judge.order_statistics import nth_element
 from engine.model.picture import TileMap
 
@@ -91,6 +93,11 @@ def assert_difference_agrees(codes: np.ndarray, baseline: Baseline, masked: np.n
             assert math.isnan(other), name
         else:
             assert ours == pytest.approx(other, rel=1e-4, abs=2e-4), name
+    tiles = measure_tiles(codes, baseline, fast, masked)
+    stops = math.nan if tiles.stops is None else tiles.stops
+    assert stops == pytest.approx(optics.light_change(codes, baseline.codes, masked), abs=2e-4, nan_ok=True)
+    assert tiles.spots == np.packbits(optics.spots(fast.highpassed, stops)).tobytes()
+    assert tiles.soft == np.packbits(optics.soft_tiles(codes, baseline.codes)).tobytes()
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

@@ -82,3 +82,14 @@ class Cover(Damage):
         edge = float(np.quantile(height, 1 - self.strength))
         soft = np.clip((height - edge) / material.edge + 0.5, 0, 1).astype(np.float32)
         return np.asarray(cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCover(Damage):
+    """A cloth that somebody holds before the lens: as large at every visit, and each time at another place."""
+
+    kind: ClassVar[str] = "held_cover"
+    unit: ClassVar[str] = "share of area"
+
+    def lens(self, scene: Linear, visit: int) -> Linear:
+        return Cover(self.strength, int(self._random(visit).integers(1 << 31)), "cloth").lens(scene, visit)

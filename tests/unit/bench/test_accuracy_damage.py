@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bench.accuracy import words
-from bench.accuracy.imaging.covers import MATERIALS, Cover
+from bench.accuracy.imaging.covers import MATERIALS, Cover, HeldCover
 from bench.accuracy.imaging.damage import Damage, disc, path
 from bench.accuracy.imaging.electronics import (
     SCREENS,
@@ -18,6 +18,7 @@ from bench.accuracy.imaging.electronics import (
     Snow,
     Stripes,
 )
+from bench.accuracy.imaging.exposure import Backlit, ExposureShift
 from bench.accuracy.imaging.light import DAY, SENSORS, Linear, Sensor, expose, levels, linear
 from bench.accuracy.imaging.optics import Defocus, Drops, Grease, Motion, Overexposed, Steam, Turned, Underexposed
 from bench.accuracy.imaging.overlay import Overlay, burn_in, random_overlay
@@ -39,7 +40,8 @@ def slope(picture: np.ndarray) -> float:
 
 EVERY: list[Damage] = [
     Defocus(6, 1), Motion(18, 1), Grease(0.6, 1), Steam(0.6, 1), Drops(0.2, 1), Turned(0.2, 1), Underexposed(3, 1),
-    Overexposed(2, 1), *(Cover(0.4, 1, material) for material in MATERIALS), ColourCast(2, 1), InfraredNight(1, 1),
+    Overexposed(2, 1), ExposureShift(1.5, 1), ExposureShift(1.5, 1, over=True), Backlit(2, 1), HeldCover(0.3, 1),
+    *(Cover(0.4, 1, material) for material in MATERIALS), ColourCast(2, 1), InfraredNight(1, 1),
     Noisy(20, 1), Snow(0.1, 1), Stripes(15, 1), DeadRows(0.05, 1), *(NoSignal(1, 1, screen) for screen in SCREENS),
 ]  # fmt: skip
 
@@ -115,6 +117,27 @@ def test_a_cover_hides_the_share_that_it_says(material: str, area: float) -> Non
     left = np.abs(cover.lens(chequered, 0) - cover.lens(1 - chequered, 0)).mean(axis=2)
     assert (left < 0.5).mean() == pytest.approx(area, abs=0.03)
     assert cover.truth == "partly_covered"
+
+
+def test_a_held_cloth_is_as_large_and_elsewhere_at_each_visit() -> None:
+    white = np.ones((ROWS, COLUMNS, 3), np.float32)
+    first, second = (HeldCover(0.3, 5).lens(white, visit)[..., 0] < 0.9 for visit in (1, 2))
+    assert first.mean() == pytest.approx(second.mean(), abs=0.05)
+    assert (first & second).mean() < 0.9 * first.mean()
+
+
+def test_a_shifted_exposure_counts_from_the_cameras_own() -> None:
+    assert ExposureShift(1.5, 1, over=True).gain(scene()) == pytest.approx(2**1.5)
+    assert ExposureShift(1.5, 1).gain(0.1 * scene()) == pytest.approx(2**-1.5)
+    assert (ExposureShift(1.5, 1).truth, ExposureShift(1.5, 1, over=True).truth) == ("under_exposed", "over_exposed")
+
+
+def test_against_the_light_the_window_burns_out_and_the_room_is_darker() -> None:
+    picture = scene()
+    lit = np.clip(Backlit(2, 1).lens(picture, 0) * Backlit(2, 1).gain(picture), 0, 1)
+    burnt = lit.min(axis=2) >= 1.0
+    assert 0.05 < burnt.mean() < 0.25
+    assert np.median(lit[~burnt]) == pytest.approx(np.median(picture) / 4, rel=0.1)
 
 
 def test_grease_stays_and_steam_drifts() -> None:
@@ -217,6 +240,7 @@ def test_looks_differ_from_camera_to_camera() -> None:
         ("fault", ("blurred", "too_dark"), "", "too_dark"),
         ("fault", ("blurred",), "", "blurred"),
         ("fault", ("blurred",), "veil", "steam"),
+        ("fault", ("blurred",), "drops", "drops"),
         ("fault", ("blurred", "partly_covered"), "defocus", "partly_covered"),
         ("fault", ("too_dark",), "lights_off", "too_dark"),
     ],

@@ -202,3 +202,24 @@ def test_a_plain_part_of_a_noisy_scene_is_hidden_beside_what_tells_it() -> None:
     cells[:, :10] = covered_cells(slice(0, 10), 60.0)[:, :10]
     memory = learned(cells=scene, structure=noisy)
     assert announced(memory, *twice(cells=cells, structure=under)) == (FaultKind.PARTLY_COVERED,)
+
+
+def held(columns: int, places: list[int]) -> list[Any]:
+    """A cloth of that many columns of tiles, held at another place on each visit."""
+    visits = []
+    for number, place in enumerate(places):
+        where = slice(place, place + columns)
+        cells = covered_cells(slice(2 * where.start, 2 * where.stop))
+        visits.append(a_measurement(1000 + 60 * number, cells=cells, structure=lost(where)))
+    return visits
+
+
+def test_a_cloth_that_somebody_holds_elsewhere_at_each_visit_is_a_cover() -> None:
+    verdicts, _ = judge_all(held(5, [0, 11, 5]), learned())
+    assert [verdict.kinds for verdict in verdicts[:1]] == [()]
+    assert verdicts[-1].announced_kinds == (FaultKind.PARTLY_COVERED,)
+
+
+def test_a_large_cover_at_one_visit_and_a_person_at_the_next_is_none() -> None:
+    verdicts, _ = judge_all([*held(5, [0]), *held(2, [12, 6])], learned())
+    assert all(verdict.announced == State.OK for verdict in verdicts)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from engine.config.judge import JudgeSettings
+from engine.judge.baseline import AVERAGES_BYTES, BASELINE_BYTES
+from engine.judge.optics.light_range import LightRange
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
 from engine.model.measurement import Measurement
@@ -99,13 +101,15 @@ def test_the_first_picture_of_a_camera_is_doubted_in_a_patrol_and_judged_in_a_ch
     assert checked.state is State.FAULT
 
 
-@pytest.mark.parametrize(("version", "headers", "missing"), [(2, 0, 16), (3, 77, 12)])
+@pytest.mark.parametrize(("version", "headers", "missing"), [(2, 0, 16), (3, 77, 12), (4, 77, 0)])
 def test_the_memory_of_earlier_versions_is_kept_whole(version: int, headers: int, missing: int) -> None:
     state = learned()._replace(headers=headers, soft_visits=3, area=None, area_visits=0, views=b"")
-    blob = state.to_bytes()
-    size = len(blob) - sum(
-        map(len, (state.packed_outcomes, state.tile_means, state.hidden, state.day_baseline, state.infrared_baseline))
-    )
+    day = state.day_baseline[:AVERAGES_BYTES]
+    blob = state._replace(day_baseline=day).to_bytes()
+    size = len(blob) - sum(map(len, (state.packed_outcomes, state.tile_means, state.hidden, day)))
     earlier = bytes([version]) + blob[1 : size - missing] + blob[size:]
-    assert JudgeState.from_bytes(earlier) == state
+    kept = JudgeState.from_bytes(earlier)
+    assert kept == state._replace(day_baseline=day + bytes(BASELINE_BYTES - AVERAGES_BYTES))
+    assert kept.baseline(infrared=False).visits == 12
+    assert kept.baseline(infrared=False).light == LightRange()
     assert JudgeState.from_bytes(earlier[:40]) == JudgeState()

@@ -52,3 +52,10 @@ def test_the_worst_kind_decides_how_bad_it_is() -> None:
     assert severity([FaultKind.NOISY]) is Severity.COSMETIC
     assert severity([FaultKind.NOISY, FaultKind.GREASE]) is Severity.IMPAIRED
     assert severity([FaultKind.NOISY, FaultKind.COVERED]) is Severity.BLIND
+
+
+@pytest.mark.parametrize("cause", [Cause.UNDEREXPOSURE, Cause.BACKLIGHT])
+def test_a_picture_that_is_only_darker_than_usual_is_seen_badly_and_not_blind(cause: Cause) -> None:
+    assert severity([FaultKind.TOO_DARK], cause) is Severity.IMPAIRED
+    assert severity([FaultKind.TOO_DARK], Cause.LIGHTS_OFF) is Severity.BLIND
+    assert severity([FaultKind.TOO_DARK, FaultKind.COVERED], cause) is Severity.BLIND
