@@ -48,6 +48,7 @@ from engine.scheduler.pauses import Pauses
 from engine.scheduler.periods.overload import Overload
 from engine.scheduler.periods.timing import Timing
 from engine.scheduler.statistics import Statistics
+from engine.scheduler.streams import Streams
 from engine.scheduler.table import ENABLED, FAILING, PROBING, PUSH, REMOVED, SUSPICIOUS, URGENT, CameraState, Table
 
 _REASON_NUMBER = {reason: number for number, reason in enumerate(REASONS)}
@@ -75,8 +76,11 @@ class Scheduler:
         self.timing = Timing(
             self.table, settings, calendar or Calendar(), wall_offset_ns, self.overload, self.statistics
         )
+        self.streams = Streams(self.table, settings)
         callbacks = (self._presume_offline, self._catch_up_host)
-        self.dispatch = Dispatch(self.table, settings, self.timing, self.statistics, first_visit_id, *callbacks)
+        self.dispatch = Dispatch(
+            self.table, settings, self.timing, self.statistics, self.streams, first_visit_id, *callbacks
+        )
         self.pauses = Pauses(self.table, self.dispatch.uplinks, self.dispatch.hosts, self.statistics.counties)
         self.due = SlotHeap(self.table.state, self.table.release, CameraState.DUE)
         self._handlers: dict[type[Any], Callable[[Any, int, list[Action]], None]] = {
@@ -143,18 +147,24 @@ class Scheduler:
             self._end_visit(slot, event.failure, now_ns, actions)
 
     def _is_relevant(self, event: Judged) -> bool:
-        """Return whether this verdict makes its camera suspicious, or ends that."""
+        """Return whether this verdict makes its camera suspicious, ends that, or may decide the stream of a visit."""
         slot = self.table.slots.get(event.camera_id)
         if slot is None:
             return False
         flags = self.table.flags[slot]
-        return not flags & (PUSH | FAILING) and bool(flags & SUSPICIOUS or is_suspicious(event.state, event.announced))
+        if flags & (PUSH | FAILING):
+            return False
+        return bool(flags & SUSPICIOUS or self.table.stream[slot]) or is_suspicious(event.state, event.announced)
 
     def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
         table = self.table
         slot = table.slots[event.camera_id]
         flags = table.flags[slot]
-        suspicious = is_suspicious(event.state, event.announced)
+        suspicious = event.main_soon or is_suspicious(event.state, event.announced)
+        if table.stream[slot]:
+            self.streams.judged(slot, event, suspicious, actions)
+            if not suspicious and not flags & SUSPICIOUS:
+                return
         self.timing.count(slot, -1)
         table.flags[slot] = flags | SUSPICIOUS if suspicious else flags & ~SUSPICIOUS
         self.timing.count(slot, 1)
@@ -188,6 +198,7 @@ class Scheduler:
         self.overload.configure(event.settings)
         self.timing.configure(event.settings, event.calendar)
         self.dispatch.configure(event.settings, now_ns)
+        self.streams.configure(event.settings)
         self._reschedule_due(now_ns)
 
     def _on_check_now(self, event: CheckNow, now_ns: int, actions: list[Action]) -> None:
@@ -278,6 +289,7 @@ class Scheduler:
         dispatch.hosts.release(table.host[slot])
         table.uplink[slot], table.host[slot] = uplink, host
         timing.set_plan(slot, plan)
+        self.streams.set_plan(slot, has_sub=plan.sub and not plan.push)
         table.county[slot] = self.statistics.counties.index_of(plan.county)
         flags = table.flags[slot] & ~(ENABLED | PUSH)
         if plan.push:
@@ -381,8 +393,11 @@ class Scheduler:
             self._free_slot(slot)
             return
         timing = self.timing
+        sub_failed = bool(table.stream[slot]) and self.streams.ended(slot, failure, actions)
         if flags & PUSH:
             timing.after_push(slot, now_ns)
+        elif sub_failed:
+            timing.after_sub_failure(slot, self.streams.retry_ns, now_ns)
         elif failure is None and not flags & FAILING:
             timing.after_success(slot, now_ns)
         else:

@@ -23,7 +23,7 @@ from engine.model.verdict import Cause, FaultKind, State
 
 KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
 CAUSES = st.none() | st.sampled_from(Cause)
-OUTCOMES = st.builds(Outcome, st.sampled_from(State), KINDS, CAUSES)
+OUTCOMES = st.builds(Outcome, st.sampled_from(State), KINDS, CAUSES, st.booleans())
 NS = st.integers(0, 2**63)
 COUNTS = st.integers(0, 65535)
 BLOBS = st.sampled_from([b"", bytes(range(256)) * 8]).map(lambda blob: blob[:BASELINE_BYTES])
@@ -51,6 +51,8 @@ HISTORIES = st.builds(
     | st.builds(ActiveArea, LOW_SIDES, LOW_SIDES, HIGH_SIDES, HIGH_SIDES, st.sampled_from([1, QUARTERS])),
     area_visits=st.integers(0, 255),
     views=st.just(b"") | st.binary(max_size=300),
+    sub=st.just(b"") | st.binary(max_size=300),
+    main_wanted=st.integers(0, 255),
 )
 
 
@@ -77,7 +79,7 @@ def test_cut_bytes_are_a_camera_never_seen(history: JudgeState, length: int) -> 
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03", b"\x04"]), st.binary(max_size=200)).map(b"".join))
+@given(st.tuples(st.sampled_from([b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"]), st.binary(max_size=200)).map(b"".join))
 def test_any_bytes_are_read_without_an_error(blob: bytes) -> None:
     assert isinstance(JudgeState.from_bytes(blob), JudgeState)
 
@@ -91,7 +93,7 @@ def test_any_bytes_are_a_baseline_or_none(blob: bytes) -> None:
 
 def test_no_bytes_and_another_version_are_a_camera_never_seen() -> None:
     assert JudgeState.from_bytes(b"") == JudgeState()
-    assert JudgeState.from_bytes(b"\x05" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
+    assert JudgeState.from_bytes(b"\x06" + JudgeState(same_visits=3).to_bytes()[1:]) == JudgeState()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -29,4 +29,5 @@ def plan_of(camera: Camera) -> CameraPlan:
         enabled=camera.enabled,
         push=camera.push,
         demux=route(camera.url) == FeedKind.DEMUX,
+        sub=bool(camera.sub_url),
     )

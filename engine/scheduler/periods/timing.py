@@ -171,6 +171,11 @@ class Timing:
         table.failure_memory[slot] = updated_memory(table.failure_memory[slot], failed=True)
         self._schedule_once(slot, self._within_hours(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
 
+    def after_sub_failure(self, slot: int, wait_ns: int, now_ns: int) -> None:
+        """Schedule a visit on the main stream after one on the sub-stream failed: only that decides whether the camera
+        is in order."""
+        self._schedule_once(slot, self._within_hours(slot, now_ns + wait_ns, now_ns))
+
     def after_skip(self, slot: int, reason: FailureReason, skipped_for: str, now_ns: int) -> None:
         """Schedule a camera that was due and is not visited. `reason`: of its last failure; `skipped_for`: `outage` or
         `paused`.
