@@ -260,8 +260,8 @@ class Port(Reads):
         return cameras, (*problems, *self._files(cameras, wrong), *unknown)
 
     def _files(self, cameras: Sequence[Camera], wrong: set[tuple[int, str]]) -> Iterator[RowProblem]:
-        """Yield a problem for each new URL that names a file, whatever feed.schemes says. `wrong`: rows and columns that
-        have a problem already."""
+        """Yield a problem for each new URL that names a file, whatever feed.schemes says; not for rows and columns in
+        `wrong`."""
         kept = self._state.registry.cameras
         for index, camera in enumerate(cameras):
             known = kept.get(camera.camera_id)

@@ -51,7 +51,6 @@ class Dispatch:
         settings: SchedulerSettings,
         timing: Timing,
         statistics: Statistics,
-        streams: Streams,
         first_visit_id: int,
         on_outage_wait: Callable[[int, int, list[Action]], None],
         on_outage_ended: Callable[[int, int], None],
@@ -59,7 +58,7 @@ class Dispatch:
         self._table = table
         self._timing = timing
         self._statistics = statistics
-        self._streams = streams
+        self.streams = Streams(table, settings)
         self._on_outage_wait = on_outage_wait
         self._on_outage_ended = on_outage_ended
         self.uplinks = Uplinks(table)
@@ -85,6 +84,7 @@ class Dispatch:
         self._earlier_settings = [*self._earlier_in_force(), (self._next_visit_id, self._settings)]
         self._apply_settings(settings)
         self._arrival_ns = self._rate.capped(self._arrival_ns, now_ns)
+        self.streams.configure(settings)
         self._host_wakeups.clear()
         self.hosts.configure(settings, now_ns)
         for index, _ in list(self.uplinks.parked()):
@@ -346,7 +346,7 @@ class Dispatch:
         camera_class = self._timing.class_of(slot)
         lag_ns = now_ns - table.release[slot]
         self._timing.record_start(slot, camera_class, lag_ns, WAIT_REASONS[table.wait_reason[slot]], now_ns)
-        stream = self._streams.choose(slot, flags) if table.stream[slot] else CameraStream.MAIN
+        stream = self.streams.choose(slot, flags) if table.stream[slot] else CameraStream.MAIN
         table.flags[slot] = flags & ~URGENT
         table.state[slot] = _FLIGHT
         table.queue[slot] = camera_class
@@ -377,7 +377,7 @@ class Dispatch:
         elif host.in_outage:
             if flags & PROBING:  # a visit that was under way when the outage began proves nothing new
                 self.hosts.record_failed_probe(index, slot, bool(flags & FAILING), now_ns)
-        elif failure == FailureReason.INTERNAL or flags & FAILING or self._streams.is_on_sub(slot):
+        elif failure == FailureReason.INTERNAL or flags & FAILING or self.streams.is_on_sub(slot):
             # Our own fault again; or a camera that failed before: many dead ones are no outage; or a sub-stream, after
             # which the main stream is tried.
             pass

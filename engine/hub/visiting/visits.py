@@ -7,11 +7,10 @@ from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
-from engine.feed.camera_url import route
 from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
 from engine.hub.stories.stories import Stories
-from engine.hub.visiting.camera_plan import plan_of, site_of
+from engine.hub.visiting.camera_plan import order_of, plan_of, site_of
 from engine.hub.visiting.dialogues import Dialogues
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
 from engine.hub.visiting.visit_traces import VisitTraces
@@ -339,14 +338,8 @@ class Visits:
         elif isinstance(action, SubStreamSetAside):
             self._metrics.sub_stream_set_aside(action.reason)
             camera = self._registry.cameras.get(action.camera_id)
-            region = "" if camera is None else camera.region
-            report(
-                SUB_STREAM_SET_ASIDE,
-                camera_id=action.camera_id,
-                region=region,
-                reason=action.reason,
-                visits=action.visits,
-            )
+            region, reason = "" if camera is None else camera.region, action.reason
+            report(SUB_STREAM_SET_ASIDE, camera_id=action.camera_id, region=region, reason=reason, visits=action.visits)
         elif isinstance(action, PauseEnded):
             scope = action.pause.scope
             report(PAUSE_ENDED, kind=scope.kind, value=scope.value, paused_by=action.pause.who)
@@ -356,11 +349,7 @@ class Visits:
         self._metrics.lag(action.camera_class.label, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
-        url = camera.url if action.stream is CameraStream.MAIN else camera.sub_url
-        via = route(url)
-        order = VisitOrder(
-            action.visit_id, camera.camera_id, url, deadline_ns, via, camera.region, stream=action.stream
-        )
+        order = order_of(camera, action.visit_id, action.stream, deadline_ns)
         order = replace(order, trace=self.dialogues.ordered(order, self._turn_ns))
         self._stories.ordered(order, action.camera_class.label)
         self._feeders.enqueue(order)
@@ -388,7 +377,8 @@ class Visits:
         if order.visit_id in self._fallbacks:
             self._fallbacks.discard(order.visit_id)
             self._metrics.fallback(outcome)
-        if outcome in _UNJUDGED or (order.stream is CameraStream.SUB and outcome != "keyframe"):
+        is_unjudged = outcome in _UNJUDGED or (order.stream is CameraStream.SUB and outcome != "keyframe")
+        if is_unjudged:
             self._stories.unjudged(order, outcome)
         self._metrics.visit_ended(order.via, outcome)
         camera = self._registry.cameras.get(order.camera_id)
@@ -396,7 +386,7 @@ class Visits:
             self._metrics.stream_visited(order.stream, timings.received_bytes, failed=outcome != "keyframe")
         if self._traces is not None:
             self._traces.visited(order.visit_id, timings, outcome, wall_ns())
-            if outcome in _UNJUDGED or (order.stream is CameraStream.SUB and outcome != "keyframe"):
+            if is_unjudged:
                 self._traces.ended(order.visit_id, outcome, wall_ns())
         for stage, duration_ns in (
             ("connect", timings.connect_ns),

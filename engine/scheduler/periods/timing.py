@@ -85,6 +85,11 @@ class Timing:
         table.site[slot] = site
         table.window[slot] = self.sites.window_of(site)
 
+    def schedule_key(self, slot: int) -> tuple[bool, int, int]:
+        """Return what decides when a camera is visited: whether it is pushed, its base class, its window."""
+        table = self._table
+        return bool(table.flags[slot] & PUSH), table.base_class[slot], table.window[slot]
+
     def remove(self, slot: int) -> None:
         """Release the site of a camera that is removed."""
         self.sites.release(self._table.site[slot])

@@ -31,7 +31,11 @@ def patrol_of(
 
 def run_told(judged: Callable[[str, float], "tuple[Any, ...]"], visits: int = 12) -> Patrol:
     """Run a patrol whose judge is told the stream of the visit, as `Patrol.streams` has it, and the time in seconds."""
-    patrol = patrol_of("sub", verdict=lambda camera, at_s: judged(patrol.streams(camera)[-1], at_s))
+
+    def verdict(camera: str, at_s: float) -> "tuple[Any, ...]":
+        return judged(patrol.streams(camera)[-1], at_s)
+
+    patrol: Patrol = patrol_of("sub", verdict=verdict)
     return patrol.run(visits * PERIOD_S)
 
 
