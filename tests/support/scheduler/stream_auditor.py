@@ -8,7 +8,6 @@ from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import base_class, is_suspicious
 from engine.scheduler.events import CameraPlan, Judged
 
-
 _ASKED = "somebody asked for it"
 
 
