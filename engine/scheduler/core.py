@@ -151,7 +151,9 @@ class Scheduler:
         flags = self.table.flags[slot]
         if flags & (PUSH | FAILING):
             return False
-        return bool(flags & SUSPICIOUS or self.table.stream[slot]) or is_suspicious(event.state, event.announced)
+        if flags & SUSPICIOUS or is_suspicious(event.state, event.announced):
+            return True
+        return bool(self.table.stream[slot]) and self.dispatch.streams.is_news(slot, event)
 
     def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
         table = self.table

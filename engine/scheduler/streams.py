@@ -86,6 +86,13 @@ class Streams:
                 self._set_aside(slot, SetAsideReason.FAILED, actions)
         return False
 
+    def is_news(self, slot: int, event: Judged) -> bool:
+        """Return whether a verdict that makes no camera suspicious changes what is noted of its streams."""
+        bits = self._table.stream[slot]
+        if event.main_soon or event.main_next != bool(bits & _MAIN_NEXT) or bits & _DOUBTED:
+            return True
+        return event.stream is CameraStream.SUB and self._table.sub_strikes[slot] > 0
+
     def judged(self, slot: int, event: Judged, suspicious: bool, actions: list[Action]) -> None:
         """Note the verdict on a picture of a camera that has a sub-stream."""
         table = self._table
