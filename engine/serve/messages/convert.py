@@ -180,7 +180,7 @@ def verdict_message(verdict: Verdict, view: View = View.FULL, *, with_numbers: b
         height=verdict.height if full else 0,
         confidence=verdict.confidence if full else 0.0,
         tiles=verdict.tiles if full else None,
-        stream=_STREAM_NUMBER[verdict.stream],
+        stream=_STREAM_NUMBER[verdict.stream] if full else None,
     )
     if verdict.codec is not None and full:
         message.codec = _CODEC_NUMBER[verdict.codec]
