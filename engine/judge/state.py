@@ -135,7 +135,7 @@ class JudgeState(NamedTuple):
 
     def learning_anew(self) -> "JudgeState":
         """Return the state of a camera that was moved, cleaned or exchanged on purpose: both streams begin anew."""
-        return self.without_baseline()._replace(sub=b"", main_wanted=0)
+        return self.without_baseline().without_sub_stream()
 
     def without_baseline(self) -> "JudgeState":
         """Return the state with the baselines of this stream to be learned anew."""
@@ -188,6 +188,10 @@ class JudgeState(NamedTuple):
             announced=None, announced_kinds=(), announced_cause=None, since_wall_ns=0, packed_outcomes=b""
         )
         return self._replace(packed_outcomes=packed, sub=pictures.to_bytes())
+
+    def without_sub_stream(self) -> "JudgeState":
+        """Return the state of a camera that has no sub-stream any more."""
+        return self._replace(sub=b"", main_wanted=0)
 
     def without_last_outcome(self) -> "JudgeState":
         """Return nearly the state before the last visit: its outcome is removed, what the baseline learned stays."""

@@ -144,6 +144,9 @@ class Judge:
         began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
         before = self._states.get(camera_id)
         verdict, after = judge_on_stream(stream, rule, before, self._settings)
+        has_sub = bool(camera.sub_url)
+        if not has_sub and (after.sub or after.main_wanted):
+            after = after.without_sub_stream()
         changed = self._registry.announce(camera_id, verdict.announced, verdict.since_wall_ns)
         packed_state = self._states.replace(camera_id, after)
         announcement_changed = after.announced == State.FAULT and _announcement(after) != _announcement(before)
@@ -158,7 +161,7 @@ class Judge:
             announcement_changed,
             working,
             *times,
-            main_next=bool(camera.sub_url) and wants_main(after, self._settings),
+            main_next=has_sub and wants_main(after, self._settings),
             main_soon=after.main_wanted > 0,
         )
 
