@@ -3,7 +3,8 @@
 A TOML file (`patrol simulate --world FILE`) can set every figure; the defaults come from these sources.
 
 - cpu_ms: CPU of one check, all processes together; measured: `python -m bench.end_to_end` (2 cores /
-  checks_per_s), plus 1.1 ms for the visit (bench.visits) and 0.6 ms for the hub. A sub-stream costs what D1 costs.
+  checks_per_s), plus 1.1 ms for the visit (bench.visits) and 0.6 ms for the hub. Decoding and
+  scoring a sub-stream take 0.22 of those of 1080p (bench.sub_stream).
 - intervals: keyframe intervals as found in the field, 1 to 10 s; "smart" codecs have the long ones.
 - a visit that brings a keyframe lasts the time to connect plus a random part of one keyframe interval: servers of live
   streams begin at any point of the stream (bench.rehearsal measures it). Some media servers cache the current group of
@@ -33,7 +34,7 @@ class Stream(Section):
     cpu_ms: float = key(..., "CPU of one check, all processes together.", unit="ms", gt=0, le=10_000)
     share: float = key(..., "Relative share of the cameras that have it.", gt=0, le=1000)
     sub_kbit_s: float = key(256.0, "Bandwidth of its sub-stream while a visit lasts.", unit="kbit/s", gt=0, le=100_000)
-    sub_cpu_ms: float = key(4.9, "CPU of one check of its sub-stream.", unit="ms", gt=0, le=10_000)
+    sub_cpu_ms: float = key(3.3, "CPU of one check of its sub-stream.", unit="ms", gt=0, le=10_000)
 
 
 class Interval(Section):
