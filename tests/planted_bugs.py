@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.model.visit import CheckNowReport
+from engine.scheduler import streams
 from engine.scheduler.classes import CameraClass
 from engine.scheduler.core import Scheduler
 from engine.scheduler.dispatch import Dispatch
@@ -28,6 +29,8 @@ from engine.scheduler.periods import overload, timing
 from engine.scheduler.periods.backoff import first_wait_s
 from engine.scheduler.periods.timing import NEVER_NS, Timing
 from engine.scheduler.statistics import Statistics
+from engine.scheduler.streams import Streams
+from engine.scheduler.table import URGENT
 from tests.support.scheduler.auditor import AuditError
 from tests.support.scheduler.scheduling import SECOND
 from tests.support.scheduler.worlds import WORLDS, ReplayError, World
@@ -168,6 +171,10 @@ def _endless_back_off(failures: int, reason: Any, period_ns: int, settings: Any)
     return round(first_wait_s(reason, settings) * SECOND) << failures
 
 
+def _lose_the_wish(real: Wrapper, self: Streams, slot: int, event: Any, *args: Any) -> None:
+    real(self, slot, event._replace(main_next=False), *args)
+
+
 @contextmanager
 def _draw_anew() -> Iterator[None]:
     chance = random.Random()
@@ -208,6 +215,10 @@ BUGS = (
     Bug("a push is never missed", ("calm",), around(Timing, "after_push", _expect_no_push)),
     Bug("lost periods are hidden", ("broken",), around(Statistics, "record_periods", _hide_what_was_shed)),
     Bug("classes are miscounted", ("broken",), around(Timing, "count", _count_up_only)),
+    Bug("a sub-stream that failed is visited again", ("streams",), instead(Streams, "ended", lambda *_: False)),
+    Bug("people are shown the sub-stream", ("streams",), instead(streams, "_ON_MAIN", streams._ON_MAIN & ~URGENT)),
+    Bug("the judge's wish for the main stream is lost", ("streams",), around(Streams, "judged", _lose_the_wish)),
+    Bug("the main stream is forgotten", ("streams",), instead(Streams, "_is_main_due", lambda *_: False)),
     Bug("draws differ from run to run", ("calm",), _draw_anew),
 )
 

@@ -12,13 +12,14 @@ from engine.batch.registry import running_engine, unknown_camera
 from engine.client import CallError, PatrolClient
 from engine.config.schema import Settings
 from engine.errors import NotFoundError, PatrolError
+from engine.interchange.registry_rules import masked
 from engine.model.findings import Finding, FindingQuery, LedgerEvent
 from engine.model.picture import FindingPicture, RenderedPicture
 from engine.model.registry import CameraStatus
 from engine.model.schedule import CameraPlanReport
 from engine.model.stories.story import CameraStory
 from engine.model.verdict import LoggedVerdict, Verdict
-from engine.redact import redact, redact_url
+from engine.redact import redact
 from engine.storage.db.passwords.keys import source_of
 from engine.storage.db.store import Store
 
@@ -155,7 +156,7 @@ class KeptCameras:
         status = self._store.registry.get(camera_id)
         if status is None:
             raise unknown_camera(camera_id, self.name)
-        return replace(status, camera=replace(status.camera, url=redact_url(status.camera.url)))
+        return replace(status, camera=masked(status.camera))
 
     def plan(self, camera_id: str) -> CameraPlanReport | None:
         """Return None: only a running engine has a plan."""

@@ -13,10 +13,10 @@ from engine.client.channel import client_certificate, read_ca
 from engine.config.schema import Settings
 from engine.errors import RegistryError
 from engine.feed.camera_url import check_url
-from engine.interchange.registry_rules import check_cameras, restore_passwords
+from engine.interchange.registry_rules import check_cameras, is_masked, masked, restore_passwords
 from engine.model.camera import Camera
 from engine.model.registry import CameraQuery, CameraStatus, ImportReport, RowProblem
-from engine.redact import MASK, redact, redact_url
+from engine.redact import redact
 from engine.serve.messages.convert import MESSAGE_FIELD
 from engine.storage.db.passwords.keys import source_of
 from engine.storage.db.store import Store
@@ -114,8 +114,7 @@ class DatabaseRegistry:
         while True:
             page = self._store.registry.page(query)
             for status in page.cameras:
-                url = status.camera.url if self._with_passwords else redact_url(status.camera.url)
-                yield replace(status, camera=replace(status.camera, url=url))
+                yield status if self._with_passwords else replace(status, camera=masked(status.camera))
             if page.next_after is None:
                 return
             query = replace(query, after=page.next_after)
@@ -152,13 +151,13 @@ class DatabaseRegistry:
         status = self._store.registry.get(camera.camera_id)
         if status is None:  # somebody else removed it in this moment
             raise unknown_camera(camera.camera_id, self.name)
-        return replace(status, camera=replace(status.camera, url=redact_url(status.camera.url)))
+        return replace(status, camera=masked(status.camera))
 
     def _restored(self, cameras: Iterable[Camera], problems: list[RowProblem], keep_good: bool) -> Iterator[Camera]:
         """Yield cameras with their passwords restored; rows where that fails are left out and added to `problems`."""
         for offset, chunk in _chunks(cameras):
-            masked = [camera.camera_id for camera in chunk if MASK in camera.url]
-            restored, bad = restore_passwords(chunk, self._store.registry.urls(masked) if masked else {})
+            to_restore = [camera.camera_id for camera in chunk if is_masked(camera)]
+            restored, bad = restore_passwords(chunk, self._store.registry.urls(to_restore) if to_restore else {})
             if bad and not keep_good:
                 raise RegistryError(f"{_summary(bad)}; nothing was taken")
             problems += [replace(problem, index=offset + problem.index) for problem in bad]

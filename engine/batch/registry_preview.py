@@ -42,7 +42,7 @@ def preview(registry: RegistryAccess, cameras: Iterable[Camera]) -> Iterator[Row
 def _differences(known: Camera, camera: Camera) -> Iterator[tuple[str, str, str]]:
     for column in fields(Camera):
         was, now = (str(getattr(each, column.name)) for each in (known, camera))
-        if column.name == "url":
+        if column.name in ("url", "sub_url"):
             was, now = redact(was), now if MASK in now else redact(now)
         if was != now:
             yield column.name, was, now

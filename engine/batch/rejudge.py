@@ -7,12 +7,14 @@ that visit added to the baseline stays in it, which is little; whether the pictu
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from engine.config.judge import JudgeSettings
 from engine.errors import ConfigError, WireError
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
+from engine.judge.streams import judge_on_stream
 from engine.model.packed.measurement import unpack_measurement
 from engine.model.verdict import Verdict
 from engine.serve.messages.convert import verdict_message
@@ -76,7 +78,8 @@ def rejudge(records: Iterable[VisitRecord], settings: JudgeSettings, totals: Tot
             totals.unreadable += 1
             continue
         judge_state = JudgeState.from_bytes(record.judge_state).without_last_outcome()
-        would, _ = judge_measurement(measurement, judge_state, settings, working=record.working)
+        rule = partial(judge_measurement, measurement, settings=settings, working=record.working)
+        would, _ = judge_on_stream(record.verdict.stream, rule, judge_state, settings)
         rejudged = Rejudged(record.verdict, would)
         totals.judged += 1
         totals.moves[label(rejudged.was), label(rejudged.would)] += 1

@@ -17,6 +17,7 @@ from engine.config.setting import Section, key
 from engine.config.trace import TraceSettings
 from engine.config.web import WebSettings
 from engine.model.camera import KeyPoint
+from engine.model.schedule import StreamPolicy
 from engine.model.spot_check import SPOT_CHECK_SITES_MAX
 
 
@@ -191,6 +192,16 @@ class SchedulerSettings(Section):
     spot_findings_weight: float = key(
         2.0, "A spot check draws canteens with earlier findings this many times as often as the others.", ge=1, le=100
     )
+    streams: dict[Literal["key_point", "ordinary"], StreamPolicy] = key(
+        {},
+        "Which stream is visited of cameras that have a sub-stream, by class, `key_point` and `ordinary`; a class that "
+        "is left out: `main`. `sub`: the sub-stream; the main stream until its baseline is learned, and whenever "
+        "something is to be proved, as before each announcement. `sub_with_main`: the same, and one visit in "
+        "`main_every` on the main stream.",
+    )
+    main_every: int = key(
+        8, "With `sub_with_main`, one visit in so many is on the main stream.", unit="visits", ge=2, le=250
+    )
     seed: int = key(0, "Seed for the phases and the jitter of visits.", ge=0, le=2**32 - 1, hot=False)
 
 
@@ -258,6 +269,10 @@ class RecordSettings(Section):
     )
     quarantine_files_max: int = key(100, "Most keyframes kept in quarantine.", unit="files", ge=0, le=10_000, hot=False)
     kpi_days: int = key(1100, "How long KPIs are kept.", unit="days", ge=32, le=36_500)
+    kpi_streams: Literal["main", "all"] = key(
+        "main",
+        "Visits that count for clarity compliance: on the main stream, or on sub-streams (`scheduler.streams`) too.",
+    )
     kpi_hours_days: int = key(40, "How long KPIs by the hour are kept.", unit="days", ge=2, le=1100)
     batch_rows_max: int = key(500, "Most rows written in one transaction.", unit="rows", ge=1, le=10_000)
     batch_wait_s: float = key(0.2, "Longest time that a row waits before it is written.", unit="s", ge=0.01, le=10)

@@ -253,6 +253,7 @@ class _Visit:
             stream_time_ns=session.keyframe.timestamp * 1_000_000_000 // session.clock_hz,
             source=FeedKind.RTSP,
             timings=self.timings(whole=True),
+            stream=self._order.stream,
         )
 
     def failure(self, failure: Failure) -> VisitFailure:

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from google.protobuf.message import Message
 
 from engine.errors import WireError
+from engine.model.camera import CameraStream
 from engine.model.dialogue import Side, TraceLine
 from engine.model.keyframe import Codec, DropReason, Keyframe
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder, VisitTimings
@@ -40,6 +41,7 @@ _KIND_NUMBER = {
     FeedKind.GATEWAY: feed_pb2.FEED_KIND_GATEWAY,
 }
 _KIND = {number: kind for kind, number in _KIND_NUMBER.items()}
+_STREAM_NUMBER = {CameraStream.MAIN: feed_pb2.CAMERA_STREAM_MAIN, CameraStream.SUB: feed_pb2.CAMERA_STREAM_SUB}
 _REASON_NUMBER: dict[FailureReason, feed_pb2.FailureReason] = {
     reason: getattr(feed_pb2, f"FAILURE_REASON_{reason.name}") for reason in FailureReason
 }
@@ -63,6 +65,7 @@ def pack_header(keyframe: Keyframe) -> bytes:
         visit_id=keyframe.visit_id,
         source=_KIND_NUMBER[keyframe.source],
         timings=_pack_timings(timings),
+        stream=_STREAM_NUMBER[keyframe.stream],
     )
     if keyframe.stream_time_ns is not None:
         header.stream_time_ns = keyframe.stream_time_ns
@@ -102,6 +105,7 @@ def unpack_header(raw: Frame, payload: Frame, payload_bytes_max: int, now_wall_n
         stream_time_ns=header.stream_time_ns if header.HasField("stream_time_ns") else None,
         source=_KIND.get(header.source, FeedKind.GATEWAY),
         timings=_unpack_timings(timings),
+        stream=_stream_of(header.stream),
     )
 
 
@@ -115,6 +119,7 @@ def pack_order(order: VisitOrder) -> list[Frame]:
         via=_KIND_NUMBER[order.via],
         region=order.region,
         trace=order.trace,
+        stream=_STREAM_NUMBER[order.stream],
     )
     return [ORDER, message.SerializeToString()]
 
@@ -131,6 +136,7 @@ def unpack_order(frames: Sequence[Frame]) -> VisitOrder:
         via=_KIND.get(message.via, FeedKind.DEMUX),
         region=message.region,
         trace=message.trace,
+        stream=_stream_of(message.stream),
     )
 
 
@@ -202,6 +208,10 @@ def unpack_status(frames: Sequence[Frame]) -> feed_pb2.FeederStatus:
 def feeder_kind(status: feed_pb2.FeederStatus) -> FeedKind:
     """Return which visits this feeder makes."""
     return _KIND.get(status.kind, FeedKind.DEMUX)
+
+
+def _stream_of(number: int) -> CameraStream:
+    return CameraStream.SUB if number == feed_pb2.CAMERA_STREAM_SUB else CameraStream.MAIN
 
 
 def _body(frames: Sequence[Frame], tag: bytes, bytes_max: int = HEADER_BYTES_MAX) -> Frame:

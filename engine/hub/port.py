@@ -25,7 +25,7 @@ from engine.hub.services.spot_checks import SpotCheckService
 from engine.hub.services.viewers import Viewers
 from engine.hub.state import HubState
 from engine.hub.stories.stories import Stories
-from engine.interchange.registry_rules import check_cameras, restore_passwords
+from engine.interchange.registry_rules import check_cameras, is_masked, restore_passwords
 from engine.judge.rules import RULES_VERSION
 from engine.model.camera import Camera
 from engine.model.dialogue import TraceLine
@@ -37,7 +37,6 @@ from engine.model.registry import (
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.stories.story import CameraStory
 from engine.model.visit import CheckNowReport
-from engine.redact import MASK
 from engine.runtime.log import report, time_text
 from engine.runtime.log_events import CAMERA_REFUSED, PAUSE_BEGAN
 from engine.serve.access.not_found import no_camera
@@ -254,19 +253,23 @@ class Port(Reads):
             await asyncio.sleep(_BEGIN_POLL_S)
 
     def _check(self, cameras: Sequence[Camera]) -> tuple[Sequence[Camera], tuple[RowProblem, ...]]:
-        masked = [camera.camera_id for camera in cameras if MASK in camera.url]
-        cameras, unknown = restore_passwords(cameras, self._store.registry.urls(masked) if masked else {})
+        to_restore = [camera.camera_id for camera in cameras if is_masked(camera)]
+        cameras, unknown = restore_passwords(cameras, self._store.registry.urls(to_restore) if to_restore else {})
         problems = check_cameras(cameras, self._check_url)
-        wrong = {problem.index for problem in problems if problem.column == "url"}
+        wrong = {(problem.index, problem.column) for problem in problems}
         return cameras, (*problems, *self._files(cameras, wrong), *unknown)
 
-    def _files(self, cameras: Sequence[Camera], wrong: set[int]) -> Iterator[RowProblem]:
-        """Yield a problem for each new URL that names a file, whatever feed.schemes says; not for those in `wrong`."""
+    def _files(self, cameras: Sequence[Camera], wrong: set[tuple[int, str]]) -> Iterator[RowProblem]:
+        """Yield a problem for each new URL that names a file, whatever feed.schemes says; not for rows and columns in
+        `wrong`."""
         kept = self._state.registry.cameras
         for index, camera in enumerate(cameras):
             known = kept.get(camera.camera_id)
-            if is_file(camera.url) and index not in wrong and (known is None or known.url != camera.url):
+            if is_file(camera.url) and (known is None or known.url != camera.url) and (index, "url") not in wrong:
                 yield RowProblem(index, "url", camera.url, _NO_FILE)
+            sub_url = camera.sub_url
+            if is_file(sub_url) and (known is None or known.sub_url != sub_url) and (index, "sub_url") not in wrong:
+                yield RowProblem(index, "sub_url", sub_url, _NO_FILE)
 
     def _check_url(self, url: str) -> None:
         check_url(url, self._state.configuration.settings.feed.schemes)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from engine.errors import SourceRefusedError
 from engine.model.camera import Camera
@@ -67,35 +68,57 @@ def check_cameras(cameras: Sequence[Camera], check_url: CheckUrl) -> list[RowPro
     return problems
 
 
-def restore_passwords(cameras: Iterable[Camera], urls: Mapping[str, str]) -> tuple[list[Camera], list[RowProblem]]:
+def is_masked(camera: Camera) -> bool:
+    """Return whether a password in a URL of this camera is masked."""
+    return MASK in camera.url or MASK in camera.sub_url
+
+
+def masked(camera: Camera) -> Camera:
+    """Return the camera with the passwords in its URLs masked."""
+    return replace(camera, url=redact_url(camera.url), sub_url=redact_url(camera.sub_url) if camera.sub_url else "")
+
+
+def restore_passwords(
+    cameras: Iterable[Camera], urls: Mapping[str, tuple[str, str]]
+) -> tuple[list[Camera], list[RowProblem]]:
     """Restore the passwords that an export or a reply has masked; return the cameras, and problems where that fails.
 
-    `urls`: of the cameras in the registry, by id. A URL with `***` stands for the registered one if that is the same
-    once its passwords are masked, so that a password never gets to another URL.
+    `urls`: `url` and `sub_url` of the cameras in the registry, by id. A URL with `***` stands for the registered one if
+    that is the same once its passwords are masked, so that a password never gets to another URL.
     """
     restored: list[Camera] = []
     problems: list[RowProblem] = []
     for index, camera in enumerate(cameras):
-        registered_url = urls.get(camera.camera_id, "")
-        if MASK not in camera.url or camera.url == registered_url:
-            restored.append(camera)
-        elif redact(registered_url) == camera.url:
-            restored.append(replace(camera, url=registered_url))
-        else:
-            restored.append(camera)
-            message = (
-                f"{MASK} stands for the password of a registered camera with exactly this URL, and camera "
-                f"{camera.camera_id[:SHOWN_CHARS]!r} is none; give the URL with its password"
-            )
-            problems.append(RowProblem(index, "url", redact_url(camera.url)[:SHOWN_CHARS], message))
+        known_url, known_sub_url = urls.get(camera.camera_id, ("", ""))
+        given_url, given_sub_url = camera.url, camera.sub_url
+        url = given_url if MASK not in given_url else _restored("url", camera, given_url, known_url, index, problems)
+        sub_url = given_sub_url
+        if MASK in given_sub_url:
+            sub_url = _restored("sub_url", camera, given_sub_url, known_sub_url, index, problems)
+        unchanged = url is given_url and sub_url is given_sub_url
+        restored.append(camera if unchanged else replace(camera, url=url, sub_url=sub_url))
     return restored, problems
+
+
+def _restored(column: str, camera: Camera, url: str, known_url: str, index: int, problems: list[RowProblem]) -> str:
+    """Return the registered URL that a masked one stands for; the masked one, with a problem added, if it is none."""
+    if known_url and known_url == url:  # no key opened it
+        return url
+    if redact(known_url) == url:
+        return known_url
+    message = (
+        f"{MASK} stands for the password of a registered camera with exactly this URL, and camera "
+        f"{camera.camera_id[:SHOWN_CHARS]!r} is none; give the URL with its password"
+    )
+    problems.append(RowProblem(index, column, redact_url(url)[:SHOWN_CHARS], message))
+    return url
 
 
 def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> list[RowProblem]:
     problems: list[RowProblem] = []
 
     def bad(column: str, value: str, message: str) -> None:
-        shown = redact_url(value) if column == "url" else redact(value)
+        shown = redact_url(value) if column in ("url", "sub_url") else redact(value)
         problems.append(RowProblem(index, column, shown[:SHOWN_CHARS], message, line))
 
     camera_id = camera.camera_id
@@ -110,6 +133,10 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
             check_url(camera.url)
         except SourceRefusedError as error:
             bad("url", camera.url, str(error))
+    if camera.sub_url:
+        problem = _sub_stream_problem(camera, check_url)
+        if problem:
+            bad("sub_url", camera.sub_url, problem)
     if not _REGION.fullmatch(camera.region):
         bad("region", camera.region, "allowed: a GB/T 2260 code of 2, 4 or 6 digits, or empty")
     try:
@@ -121,3 +148,31 @@ def _problems(camera: Camera, index: int, line: int, check_url: CheckUrl) -> lis
         if len(value) > longest or not value.isprintable() or value != value.strip():
             bad(column, value, f"allowed: at most {longest} printable characters, no blank at either end")
     return problems
+
+
+def _sub_stream_problem(camera: Camera, check_url: CheckUrl) -> str:
+    """Say what is wrong with the URL of a sub-stream; empty if nothing is.
+
+    It is on the host of the main stream: caps, outages and pauses of a platform count for both, and a password that a
+    camera has goes to no other machine.
+    """
+    if camera.push:
+        return "allowed: empty with push: its gateway sends one stream, and nobody visits it; delete one of the two"
+    try:
+        check_url(camera.sub_url)
+    except SourceRefusedError as error:
+        return str(error)
+    if camera.sub_url == camera.url:
+        return "allowed: another URL than that of the main stream, or empty; delete it, or give the sub-stream's"
+    host = _host_of(camera.url)
+    if host is not None and _host_of(camera.sub_url) != host:
+        return f"allowed: a stream on the host of the main one, {host or 'this machine'!r}; correct it"
+    return ""
+
+
+def _host_of(url: str) -> str | None:
+    """Return the host in lower case, "" for a file; None if the URL cannot be parsed, which `check_url` says."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return None

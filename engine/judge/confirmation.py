@@ -4,7 +4,8 @@ A fault, offline or unknown is announced once `confirm_n` of the last `confirm_m
 visits in a row were ok: one bad picture raises no alarm, and a camera that flaps stays announced. Kinds that pass into
 one another as a damage grows or drifts confirm each other (FAMILY_GROUPS); the latest one gives the name. Frozen is
 announced at once, because detecting it takes several equal visits anyway. A camera's first ok is announced at once too;
-any other first outcome is announced as unknown.
+any other first outcome is announced as unknown. A visit on the sub-stream counts as one; a kind that only such visits
+showed is not announced (engine/judge/streams.py).
 """
 
 from collections import Counter
@@ -70,7 +71,8 @@ def _confirmed_kinds(recent: tuple[Outcome, ...], confirm_n: int) -> tuple[Fault
     for kind in FaultKind:
         group = next((group for group in FAMILY_GROUPS if kind in group), frozenset({kind}))
         confirmed = sum(not group.isdisjoint(outcome.kinds) for outcome in recent) >= confirm_n
-        by_itself = group.isdisjoint(latest) and sum(kind in outcome.kinds for outcome in recent) >= confirm_n
+        on_main = sum(kind in outcome.kinds and not outcome.on_sub for outcome in recent)
+        by_itself = group.isdisjoint(latest) and on_main >= confirm_n
         if (confirmed and (kind in latest or by_itself)) or (kind == FaultKind.FROZEN and kind in latest):
             kinds.append(kind)
     return tuple(kinds)

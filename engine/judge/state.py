@@ -1,4 +1,5 @@
-"""The judge state: what the judge keeps of one camera, as a value and as bytes, under 4 KB per view. Pure."""
+"""The judge state: what the judge keeps of one camera, as a value and as bytes, under 4 KB per view and
+stream. Pure."""
 
 import struct
 from collections.abc import Iterable
@@ -20,14 +21,15 @@ STATE_BYTES_MAX = 4096
 _STATES = tuple(State)
 _KINDS = tuple(FaultKind)
 _CAUSES = tuple(Cause)
-_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHIHHHHBBH")
+_HEADER = struct.Struct("<BBBIQBHHQqHHQHBHHIHHHHBBHHB")
 # version, announced + 1, announced cause + 1, announced kinds, since, outcomes, same visits, still visits, compared at,
 # stream time, clock still visits, soft visits, soft since, sizes of tile means, hidden tiles and both baselines,
-# headers, active area with its views, visits that saw another one, size of the views' states
-_LATER_BYTES = {2: 16, 3: 12, 4: 0}
+# headers, active area with its views, visits that saw another one, size of the views' states, size of the sub-stream's
+# state, visits wanted on the main stream
+_LATER_BYTES = {2: 19, 3: 15, 4: 3}
 """Bytes of the last fields, which these versions do not have."""
 _AREA = struct.Struct("<HHHHB")
-_AREA_BEGINS = _HEADER.size - _AREA.size - 3
+_AREA_BEGINS = _HEADER.size - _AREA.size - 6
 _NO_AREA = 0, 0, 0, 0, 0
 _WITH_AREA = {4, VERSION}
 """Versions that have the active area where this one has it."""
@@ -37,22 +39,30 @@ OUTCOME_BYTES = _OUTCOME.size
 _HEADER_V1 = struct.Struct("<BBHQBHQHHH")
 _OUTCOME_V1 = struct.Struct("<BH")
 _UINT16_MAX = 0xFFFF
+_SUB_SIZE_AT = _HEADER.size - 3
+_SUB_BIT = 1 << 31
+"""Of the mask of an outcome's kinds: the visit was on the sub-stream."""
 
 _Member = TypeVar("_Member", bound=Enum)
 
 
 class Outcome(NamedTuple):
-    """The result of one visit, without the announcement."""
+    """The result of one visit, without the announcement. `on_sub`: the visit was on the sub-stream."""
 
     state: State
     kinds: tuple[FaultKind, ...] = ()
     cause: Cause | None = None
+    on_sub: bool = False
 
 
 def pack_outcomes(outcomes: Iterable[Outcome]) -> bytes:
     """Return the outcomes as `JudgeState.packed_outcomes` holds them, OUTCOME_BYTES each."""
     return b"".join(
-        _OUTCOME.pack(_STATES.index(outcome.state), _number(outcome.cause, _CAUSES), _mask(outcome.kinds))
+        _OUTCOME.pack(
+            _STATES.index(outcome.state),
+            _number(outcome.cause, _CAUSES),
+            _mask(outcome.kinds) | (_SUB_BIT if outcome.on_sub else 0),
+        )
         for outcome in outcomes
     )
 
@@ -64,7 +74,7 @@ def unpack_outcomes(packed: bytes) -> tuple[Outcome, ...]:
     Cached: the latest outcomes of most cameras are the same.
     """
     return tuple(
-        Outcome(_STATES[state], _kinds(kinds), _member(cause, _CAUSES))
+        Outcome(_STATES[state], _kinds(kinds), _member(cause, _CAUSES), bool(kinds & _SUB_BIT))
         for state, cause, kinds in _OUTCOME.iter_unpack(packed)
     )
 
@@ -83,7 +93,8 @@ class JudgeState(NamedTuple):
     engine/judge/baseline.py. `headers`: Measurement.headers of the last good picture; 0 if there was none. `area`: the
     active area of its pictures, which the baselines are of, None if none could be told yet; `area_visits`: number of
     latest visits in a row that saw another one. `views`: the states of its views if it has several, as bytes; see
-    `view_states`.
+    `view_states`. `sub`: what is kept of its sub-stream, as bytes; see `of_sub_stream`. All else that is of pictures is
+    of the main stream. `main_wanted`: number of visits that the judge still wants on the main stream.
     """
 
     announced: State | None = None
@@ -106,6 +117,8 @@ class JudgeState(NamedTuple):
     area: ActiveArea | None = None
     area_visits: int = 0
     views: bytes = b""
+    sub: bytes = b""
+    main_wanted: int = 0
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -116,8 +129,18 @@ class JudgeState(NamedTuple):
         """Return the baseline for infrared pictures, or the one for the day."""
         return Baseline.from_bytes(self.infrared_baseline if infrared else self.day_baseline)
 
+    @property
+    def learned_visits(self) -> int:
+        """The good visits that the best learned of the baselines has seen, those of the views included."""
+        states = (self, *self.view_states()) if self.views else (self,)
+        return max(state.baseline(infrared=infrared).visits for state in states for infrared in (False, True))
+
+    def learning_anew(self) -> "JudgeState":
+        """Return the state of a camera that was moved, cleaned or exchanged on purpose: both streams begin anew."""
+        return self.without_baseline().without_sub_stream()
+
     def without_baseline(self) -> "JudgeState":
-        """Return the state of a camera that was moved, cleaned or exchanged on purpose: its baselines start anew."""
+        """Return the state with the baselines of this stream to be learned anew."""
         return self._replace(
             day_baseline=b"",
             infrared_baseline=b"",
@@ -147,6 +170,30 @@ class JudgeState(NamedTuple):
         """Return the state with those of its views."""
         blobs = [state._replace(packed_outcomes=b"", views=b"").to_bytes() for state in states]
         return self._replace(views=b"".join(_VIEW_SIZE.pack(len(blob)) + blob for blob in blobs))
+
+    def of_sub_stream(self) -> "JudgeState":
+        """Return the state for a visit on the sub-stream: what is of pictures is the sub-stream's, all else as here."""
+        return JudgeState.from_bytes(self.sub)._replace(
+            announced=self.announced,
+            announced_kinds=self.announced_kinds,
+            announced_cause=self.announced_cause,
+            since_wall_ns=self.since_wall_ns,
+            packed_outcomes=self.packed_outcomes,
+        )
+
+    def with_sub_stream(self, state: "JudgeState") -> "JudgeState":
+        """Return the state with what a visit on the sub-stream left: its pictures, and its outcome as one of them."""
+        packed = state.packed_outcomes
+        if packed:
+            packed = packed[:-1] + bytes([packed[-1] | _SUB_BIT >> 24])
+        pictures = state._replace(
+            announced=None, announced_kinds=(), announced_cause=None, since_wall_ns=0, packed_outcomes=b""
+        )
+        return self._replace(packed_outcomes=packed, sub=pictures.to_bytes())
+
+    def without_sub_stream(self) -> "JudgeState":
+        """Return the state of a camera that has no sub-stream any more."""
+        return self._replace(sub=b"", main_wanted=0)
 
     def without_last_outcome(self) -> "JudgeState":
         """Return nearly the state before the last visit: its outcome is removed, what the baseline learned stays."""
@@ -178,6 +225,8 @@ class JudgeState(NamedTuple):
             *(_NO_AREA if self.area is None else self.area),
             self.area_visits,
             len(self.views),
+            len(self.sub),
+            min(self.main_wanted, 255),
         )
         parts = (
             self.packed_outcomes,
@@ -186,6 +235,7 @@ class JudgeState(NamedTuple):
             self.day_baseline,
             self.infrared_baseline,
             self.views,
+            self.sub,
         )
         return b"".join((header, *parts))
 
@@ -210,9 +260,9 @@ class JudgeState(NamedTuple):
         (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *rest) = (
             _HEADER.unpack_from(blob)
         )
-        means, hidden, day, infrared, headers, *area, area_visits, views = rest
+        means, hidden, day, infrared, headers, *area, area_visits, views, sub, main_wanted = rest
         after = _HEADER.size + count * OUTCOME_BYTES
-        if len(blob) != after + means + hidden + day + infrared + views or count > OUTCOMES_MAX:
+        if len(blob) != after + means + hidden + day + infrared + views + sub or count > OUTCOMES_MAX:
             return JudgeState()
         packed = blob[_HEADER.size : after]
         sizes_fit = means in (0, TILE_MEANS_BYTES) and hidden in (0, HIDDEN_BYTES)
@@ -221,7 +271,7 @@ class JudgeState(NamedTuple):
         if not {day, infrared} <= {0, baseline_bytes}:
             return JudgeState()
         parts = []
-        for size in (means, hidden, day, infrared, views):
+        for size in (means, hidden, day, infrared, views, sub):
             parts.append(blob[after : after + size])
             after += size
         not_known = bytes(BASELINE_BYTES - baseline_bytes)
@@ -246,13 +296,21 @@ class JudgeState(NamedTuple):
             area=_area(*area),
             area_visits=area_visits,
             views=parts[4],
+            sub=parts[5],
+            main_wanted=main_wanted,
         )
 
 
-def known_area(blob: bytes) -> ActiveArea | None:
-    """Return `area` of the state in these bytes, without reading the rest; None if it has none."""
+def known_area(blob: bytes, *, of_sub: bool = False) -> ActiveArea | None:
+    """Return `area` of the state in these bytes, without reading the rest; None if it has none. `of_sub`: that of the
+    sub-stream."""
     if len(blob) < _HEADER.size or blob[0] not in _WITH_AREA:
         return None
+    if of_sub:
+        if blob[0] != VERSION:
+            return None
+        (size,) = _VIEW_SIZE.unpack_from(blob, _SUB_SIZE_AT)
+        return known_area(blob[len(blob) - size :])
     return _area(*_AREA.unpack_from(blob, _AREA_BEGINS))
 
 

@@ -1,6 +1,6 @@
 """Adds verdicts and periods to the facts of a camera's day. Pure; docs/kpis.md has the definitions in words."""
 
-from engine.model.camera import Camera
+from engine.model.camera import Camera, CameraStream
 from engine.model.kpi import CameraFacts, CameraPlace
 from engine.model.verdict import FaultKind, State, Verdict
 
@@ -36,17 +36,20 @@ def place_of(camera: Camera) -> CameraPlace:
     )
 
 
-def observe(facts: CameraFacts, verdict: Verdict, *, working: bool) -> CameraFacts:
+def observe(facts: CameraFacts, verdict: Verdict, *, working: bool, sub_counts: bool = False) -> CameraFacts:
     """Return the day's facts with this verdict added. Order and repetition of the verdicts make no difference.
 
     `working`: whether the kitchen worked at that moment. A verdict without a visit (the platform is out, or the gateway
-    sent nothing) changes nothing.
+    sent nothing) changes nothing. One on a sub-stream shows that the camera is online and, until one on the main stream
+    decides, whether its place can be seen; clarity it measures only if `sub_counts`.
     """
     if not verdict.visit_id:
         return facts
     if verdict.state == State.OFFLINE:
         return facts if facts.visited else facts._replace(visited=True)
     fresh = NOT_FRESH.isdisjoint(verdict.kinds)
+    if verdict.stream is CameraStream.SUB and not sub_counts:
+        return _observe_sub(facts, verdict, fresh=fresh)
     facts = facts._replace(visited=True, measured=True, online=facts.online or fresh)
     if not _decides(verdict):
         return facts
@@ -62,6 +65,13 @@ def observe(facts: CameraFacts, verdict: Verdict, *, working: bool) -> CameraFac
         decided_wall_ns=verdict.at_wall_ns,
         decided_visit_id=verdict.visit_id,
     )
+
+
+def _observe_sub(facts: CameraFacts, verdict: Verdict, *, fresh: bool) -> CameraFacts:
+    shown = facts.unobstructed
+    if not facts.decided_visit_id:
+        shown = shown or (verdict.announced == State.OK and OBSTRUCTED.isdisjoint(verdict.kinds))
+    return facts._replace(visited=True, online=facts.online or fresh, unobstructed=shown)
 
 
 def add_periods(facts: CameraFacts, due: int, kept: int) -> CameraFacts:

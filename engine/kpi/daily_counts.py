@@ -136,7 +136,7 @@ class DailyCounts:
     """The counts of the current day, and of yesterday while it may still change.
 
     `timezone`: of the kitchens. `cameras`: the registry. `now_wall_ns`: begins the current day. `facts`: those of the
-    current day that were stored before a restart, by camera id.
+    current day that were stored before a restart, by camera id. `sub_counts`: visits on a sub-stream count for clarity.
     """
 
     def __init__(
@@ -145,8 +145,11 @@ class DailyCounts:
         cameras: Iterable[Camera],
         now_wall_ns: int,
         facts: Mapping[str, CameraFacts] = MappingProxyType({}),
+        *,
+        sub_counts: bool = False,
     ) -> None:
         self._days = Days(timezone)
+        self._sub_counts = sub_counts
         self._hour_ends = HourEnds(timezone, now_wall_ns)
         self._hours: dict[tuple[int, int, str], Counts] = {}
         places = {camera.camera_id: place_of(camera) for camera in cameras}
@@ -164,8 +167,9 @@ class DailyCounts:
         """The ordinal of the current day."""
         return max(self._days_open)
 
-    def configure(self, timezone: str) -> None:
-        """Use the days of another time zone from now on."""
+    def configure(self, timezone: str, *, sub_counts: bool = False) -> None:
+        """Use the days of another time zone from now on, and count sub-streams or not."""
+        self._sub_counts = sub_counts
         self._days = Days(timezone)
         self._hour_ends.configure(timezone)
 
@@ -213,7 +217,7 @@ class DailyCounts:
             self._late_count += 1
         elif verdict.camera_id in day.places:
             facts = day.facts.get(verdict.camera_id, NO_FACTS)
-            day.set_facts(verdict.camera_id, observe(facts, verdict, working=working))
+            day.set_facts(verdict.camera_id, observe(facts, verdict, working=working, sub_counts=self._sub_counts))
 
     def add_periods(self, camera_id: str, due: int, kept: int, now_wall_ns: int) -> None:
         """Add a camera's periods that were due, and that were kept, since the last call."""

@@ -38,6 +38,15 @@ class Metrics:
         """Count a visit that ended; `outcome`: keyframe, or the reason why there is none."""
         self._series.increase("patrol_visits_total", via, outcome)
 
+    def stream_visited(self, stream: str, received_bytes: int, *, failed: bool) -> None:
+        """Count a visit of a camera that has a sub-stream, by STREAM_OUTCOMES, and what it received."""
+        self._series.increase("patrol_stream_visits_total", stream, "failed" if failed else "keyframe")
+        self._series.increase("patrol_stream_bytes_total", stream, by=received_bytes)
+
+    def sub_stream_set_aside(self, reason: str) -> None:
+        """Count a sub-stream that is not visited for a while."""
+        self._series.increase("patrol_sub_streams_set_aside_total", reason)
+
     def reading(self, outcome: str) -> None:
         """Count a camera whose clock was to be read, by READING_OUTCOMES."""
         self._series.increase("patrol_readings_total", outcome)

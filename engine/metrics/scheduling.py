@@ -2,10 +2,14 @@
 
 from engine.metrics.labels import HOST, REGION
 from engine.metrics.metric import Label, Metric
+from engine.model.camera import CameraStream
+from engine.model.schedule import SetAsideReason
 from engine.model.visit import FailureReason
 
 CAMERA_CLASSES = ("key_point", "ordinary", "suspicious", "offline")
+STREAM_OUTCOMES = ("keyframe", "failed")
 _CLASS = Label("class", CAMERA_CLASSES)
+_STREAM = Label("stream", tuple(CameraStream))
 
 SCHEDULING_METRICS = (
     Metric(
@@ -114,6 +118,31 @@ SCHEDULING_METRICS = (
         "seconds",
         "Longest lag of the last two minutes; the worst counties only.",
         "One county far above the others: its platform or recorders are slow, or their caps small.",
+    ),
+    Metric(
+        "patrol_stream_visits_total",
+        "counter",
+        (_STREAM, Label("outcome", STREAM_OUTCOMES)),
+        "visits",
+        "Visits of cameras that have a sub-stream, by the stream that was visited.",
+        "Few on sub although scheduler.streams says so: `patrol plan CAMERA` says why a camera is visited on main.",
+    ),
+    Metric(
+        "patrol_stream_bytes_total",
+        "counter",
+        (_STREAM,),
+        "bytes",
+        "Bytes received in these visits.",
+        "Divided by the visits: sub not far below main means that the recorder's sub-stream is set too large.",
+    ),
+    Metric(
+        "patrol_sub_streams_set_aside_total",
+        "counter",
+        (Label("reason", tuple(SetAsideReason)),),
+        "sub-streams",
+        "Sub-streams that were of no use, so that their cameras are visited on the main stream for a while.",
+        "failed: correct `sub_url` in the registry, or switch the sub-stream on in the recorder. contradicted: is it "
+        "another camera's? Its size or bitrate may also be too small to judge.",
     ),
     Metric(
         "patrol_outages",

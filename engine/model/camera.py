@@ -32,6 +32,15 @@ class SiteKind(StrEnum):
     OTHER = "other"
 
 
+class CameraStream(StrEnum):
+    """Which of a camera's streams is visited. Most cameras and recorders offer two."""
+
+    MAIN = "main"
+    """The stream in full size, at `Camera.url`."""
+    SUB = "sub"
+    """The smaller stream of the same view, such as D1 or 640 x 360, at `Camera.sub_url`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """One row of the registry.
@@ -42,7 +51,8 @@ class Camera:
     the camera counts for key-point coverage. `uplink`: the recorder or platform the camera hangs on; empty means the
     host and port of the URL. `hours`: when the kitchen works, in the format of engine.model.hours; empty if the
     registry does not say. `platform_status`: what the media platform claims about the camera; compared, never trusted.
-    `push`: a gateway sends the keyframes, the camera is not visited.
+    `push`: a gateway sends the keyframes, the camera is not visited. `sub_url`: its sub-stream, on the host of `url`;
+    may hold a password; empty if it has none.
     """
 
     camera_id: str
@@ -59,3 +69,4 @@ class Camera:
     push: bool = False
     enabled: bool = True
     site_kind: SiteKind = SiteKind.OTHER
+    sub_url: str = ""

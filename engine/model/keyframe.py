@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from engine.model.camera import CameraStream
 from engine.model.visit import FeedKind, VisitTimings
 
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
@@ -46,7 +47,8 @@ class Keyframe:
 
     `visit_id`: the visit that fetched it, or the id given to a push. `arrival_wall_ns`: when the engine received it.
     `stream_time_ns`: the stream's own timestamp, counted from an arbitrary origin of the session; None if the stream
-    has none. `source`: how it came in. `timings`: of the visit; zeros for a push.
+    has none. `source`: how it came in. `timings`: of the visit; zeros for a push. `stream`: the one that was
+    visited; MAIN for a push.
     """
 
     camera_id: str
@@ -57,6 +59,7 @@ class Keyframe:
     stream_time_ns: int | None
     source: FeedKind
     timings: VisitTimings = VisitTimings()
+    stream: CameraStream = CameraStream.MAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,26 @@ class PauseKind(StrEnum):
     """One camera, by its id."""
 
 
+class StreamPolicy(StrEnum):
+    """Which of a camera's streams is visited, if it has two."""
+
+    MAIN = "main"
+    """The main stream."""
+    SUB = "sub"
+    """The sub-stream, except for visits that have something to prove."""
+    SUB_WITH_MAIN = "sub_with_main"
+    """As SUB, and one visit in `scheduler.main_every` on the main stream."""
+
+
+class SetAsideReason(StrEnum):
+    """Why a sub-stream is not visited for a while."""
+
+    FAILED = "failed"
+    """It brought no keyframe, and the main stream did."""
+    CONTRADICTED = "contradicted"
+    """It showed what the main stream did not."""
+
+
 @dataclass(frozen=True, slots=True)
 class PauseScope:
     """The cameras that a pause applies to. `value`: region prefix, uplink, host or camera id, according to `kind`."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.model.camera import CameraStream
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
 
@@ -105,7 +106,7 @@ class Verdict:
     the rules that compared them. `scores`: for people. `confidence`: 0 to 1, how far the figures lie from the
     thresholds that decided; 0.5 is on the threshold. `tiles`: where the fault shows, indices row-major from the top
     left; empty if it is everywhere. `width`, `height`: of the picture, in pixels; 0 without one. `codec`: None without
-    a keyframe.
+    a keyframe. `stream`: the stream that was visited.
     """
 
     camera_id: str
@@ -130,6 +131,7 @@ class Verdict:
     severity: Severity | None = None
     confidence: float = 0.0
     tiles: tuple[int, ...] = ()
+    stream: CameraStream = CameraStream.MAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.model.camera import CameraStream
+
 
 class FeedKind(StrEnum):
     """How a keyframe comes in: a feeder (RTSP), a demuxer (other protocols), or a gateway's push."""
@@ -50,7 +52,7 @@ class VisitOrder:
     """An order to a feeder to fetch one keyframe of a camera.
 
     `deadline_ns`: time allowed for the visit, counted from the receipt of the order. `via`: the feeder's kind.
-    `region`: of the camera, for the log.
+    `region`: of the camera, for the log. `stream`: of `url`.
     """
 
     visit_id: int
@@ -60,6 +62,7 @@ class VisitOrder:
     via: FeedKind
     region: str = ""
     trace: bool = False
+    stream: CameraStream = CameraStream.MAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,14 @@ OUTAGE_BEGAN = LogEvent(
     "The cameras of a platform fail together; one of them probes it.",
 )
 OUTAGE_ENDED = LogEvent("outage ended", "info", ("host", "lasted_s"), "host", "A camera of the platform answered.")
+SUB_STREAM_SET_ASIDE = LogEvent(
+    "sub-stream set aside",
+    "info",
+    ("camera_id", "region", "reason", "visits"),
+    "reason",
+    "A sub-stream was of no use: `failed`, while the main stream brought a keyframe, or `contradicted` by it. So many "
+    "visits of its camera are on the main stream.",
+)
 PAUSE_BEGAN = LogEvent(
     "pause began",
     "info",
@@ -175,6 +183,7 @@ EVENTS = (
     FINDING_STEP,
     OUTAGE_BEGAN,
     OUTAGE_ENDED,
+    SUB_STREAM_SET_ASIDE,
     PAUSE_BEGAN,
     PAUSE_ENDED,
     CONFIGURATION_CHANGED,

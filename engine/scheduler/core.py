@@ -16,6 +16,7 @@ import numpy.typing as npt
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
 from engine.model.visit import NOT_JUDGED, FailureReason
+from engine.scheduler.catch_up import to_catch_up
 from engine.scheduler.check_now import check_now
 from engine.scheduler.classes import REASONS, is_suspicious
 from engine.scheduler.deterministic_random import seed_of
@@ -143,18 +144,26 @@ class Scheduler:
             self._end_visit(slot, event.failure, now_ns, actions)
 
     def _is_relevant(self, event: Judged) -> bool:
-        """Return whether this verdict makes its camera suspicious, or ends that."""
+        """Return whether this verdict makes its camera suspicious, ends that, or may decide the stream of a visit."""
         slot = self.table.slots.get(event.camera_id)
         if slot is None:
             return False
         flags = self.table.flags[slot]
-        return not flags & (PUSH | FAILING) and bool(flags & SUSPICIOUS or is_suspicious(event.state, event.announced))
+        if flags & (PUSH | FAILING):
+            return False
+        if flags & SUSPICIOUS or is_suspicious(event.state, event.announced):
+            return True
+        return bool(self.table.stream[slot]) and self.dispatch.streams.is_news(slot, event)
 
     def _on_judged(self, event: Judged, now_ns: int, actions: list[Action]) -> None:
         table = self.table
         slot = table.slots[event.camera_id]
         flags = table.flags[slot]
-        suspicious = is_suspicious(event.state, event.announced)
+        suspicious = event.main_soon or is_suspicious(event.state, event.announced)
+        if table.stream[slot]:
+            self.dispatch.streams.judged(slot, event, suspicious, actions)
+            if not suspicious and not flags & SUSPICIOUS:
+                return
         self.timing.count(slot, -1)
         table.flags[slot] = flags | SUSPICIOUS if suspicious else flags & ~SUSPICIOUS
         self.timing.count(slot, 1)
@@ -220,7 +229,7 @@ class Scheduler:
             slot = table.slots.get(plan.camera_id)
             if slot is None:
                 slot = self._add(plan.camera_id)
-            state, key_before = table.state[slot], self._schedule_key(slot)
+            state, key_before = table.state[slot], timing.schedule_key(slot)
             if state == _FLIGHT:
                 self._set_plan(slot, plan)  # it is rescheduled when its visit ends
                 continue
@@ -234,18 +243,13 @@ class Scheduler:
                 continue
             if state == _IDLE or key_before[0] != plan.push:
                 timing.reschedule(slot, now_ns)
-            elif key_before != self._schedule_key(slot) and not table.flags[slot] & URGENT:
+            elif key_before != timing.schedule_key(slot) and not table.flags[slot] & URGENT:
                 timing.after_change(slot, now_ns)
             self._push_due(slot)
         timing.schedule_first(unvisited, now_ns)
         for slot in unvisited:
             table.state[slot] = _DUE
         self.due.push_all(unvisited)
-
-    def _schedule_key(self, slot: int) -> tuple[bool, int, int]:
-        """Return what decides when a camera is visited: whether it is pushed, its base class, its window."""
-        table = self.table
-        return bool(table.flags[slot] & PUSH), table.base_class[slot], table.window[slot]
 
     def _add(self, camera_id: str) -> int:
         table = self.table
@@ -278,6 +282,7 @@ class Scheduler:
         dispatch.hosts.release(table.host[slot])
         table.uplink[slot], table.host[slot] = uplink, host
         timing.set_plan(slot, plan)
+        self.dispatch.streams.set_plan(slot, has_sub=plan.sub and not plan.push)
         table.county[slot] = self.statistics.counties.index_of(plan.county)
         flags = table.flags[slot] & ~(ENABLED | PUSH)
         if plan.push:
@@ -362,13 +367,7 @@ class Scheduler:
 
     def _catch_up(self, slots: npt.NDArray[np.intp], now_ns: int) -> None:
         """Schedule those of these cameras that failed or are behind their period within half a period."""
-        table = self.table
-        gap_min_ns = self.timing.periods(table.base_class) * (1.0 - self.settings.jitter)  # between periodic visits
-        is_behind = np.frombuffer(table.last_keyframe, dtype=np.int64) < now_ns - gap_min_ns
-        flags = np.frombuffer(table.flags, dtype=np.uint8)
-        chosen = (is_behind | ((flags & FAILING) != 0)) & ((flags & PUSH) == 0)
-        chosen &= np.frombuffer(table.state, dtype=np.uint8) == _DUE
-        for slot in slots[chosen[slots]].tolist():
+        for slot in to_catch_up(self.table, self.timing, slots, self.settings.jitter, now_ns):
             self.timing.after_outage(slot, now_ns)
             self._push_due(slot)
 
@@ -381,8 +380,11 @@ class Scheduler:
             self._free_slot(slot)
             return
         timing = self.timing
+        sub_failed = bool(table.stream[slot]) and self.dispatch.streams.ended(slot, failure, actions)
         if flags & PUSH:
             timing.after_push(slot, now_ns)
+        elif sub_failed:
+            timing.after_sub_failure(slot, self.dispatch.streams.retry_ns, now_ns)
         elif failure is None and not flags & FAILING:
             timing.after_success(slot, now_ns)
         else:

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 
 from engine.clock import ns
 from engine.config.schema import SchedulerSettings
+from engine.model.camera import CameraStream
 from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import CLASSES, weights
 from engine.scheduler.events import Action, OutageBegan, OutageEnded, StartVisit
@@ -18,6 +19,7 @@ from engine.scheduler.gates import Hosts, Rate, Uplinks
 from engine.scheduler.heap import SlotHeap
 from engine.scheduler.periods.timing import Timing
 from engine.scheduler.statistics import Statistics
+from engine.scheduler.streams import Streams
 from engine.scheduler.table import FAILING, PROBING, URGENT, CameraState, Table
 
 WAIT_REASONS = ("", "overload", "uplink_cap", "host_cap", "host_rate")
@@ -56,6 +58,7 @@ class Dispatch:
         self._table = table
         self._timing = timing
         self._statistics = statistics
+        self.streams = Streams(table, settings)
         self._on_outage_wait = on_outage_wait
         self._on_outage_ended = on_outage_ended
         self.uplinks = Uplinks(table)
@@ -81,6 +84,7 @@ class Dispatch:
         self._earlier_settings = [*self._earlier_in_force(), (self._next_visit_id, self._settings)]
         self._apply_settings(settings)
         self._arrival_ns = self._rate.capped(self._arrival_ns, now_ns)
+        self.streams.configure(settings)
         self._host_wakeups.clear()
         self.hosts.configure(settings, now_ns)
         for index, _ in list(self.uplinks.parked()):
@@ -342,6 +346,7 @@ class Dispatch:
         camera_class = self._timing.class_of(slot)
         lag_ns = now_ns - table.release[slot]
         self._timing.record_start(slot, camera_class, lag_ns, WAIT_REASONS[table.wait_reason[slot]], now_ns)
+        stream = self.streams.choose(slot, flags) if table.stream[slot] else CameraStream.MAIN
         table.flags[slot] = flags & ~URGENT
         table.state[slot] = _FLIGHT
         table.queue[slot] = camera_class
@@ -354,7 +359,7 @@ class Dispatch:
         heappush(self.expiry, (deadline_ns, visit_id))
         self._statistics.started += 1
         self._statistics.starts.add(now_ns)
-        actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[camera_class], lag_ns))
+        actions.append(StartVisit(visit_id, table.ids[slot], deadline_ns, CLASSES[camera_class], lag_ns, stream))
 
     def _record_host_outcome(
         self, index: int, slot: int, failure: FailureReason | None, now_ns: int, actions: list[Action]
@@ -372,8 +377,10 @@ class Dispatch:
         elif host.in_outage:
             if flags & PROBING:  # a visit that was under way when the outage began proves nothing new
                 self.hosts.record_failed_probe(index, slot, bool(flags & FAILING), now_ns)
-        elif failure == FailureReason.INTERNAL or flags & FAILING:
-            pass  # our own fault again; or a camera that failed before: many dead ones are no outage
+        elif failure == FailureReason.INTERNAL or flags & FAILING or self.streams.is_on_sub(slot):
+            # Our own fault again; or a camera that failed before: many dead ones are no outage; or a sub-stream, after
+            # which the main stream is tried.
+            pass
         elif self.hosts.record_failure(index, slot, now_ns):
             actions.append(OutageBegan(host.name, host.references - host.in_flight))
 

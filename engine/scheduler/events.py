@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.camera import KeyPoint
-from engine.model.schedule import Pause, PauseScope
+from engine.model.camera import CameraStream, KeyPoint
+from engine.model.schedule import Pause, PauseScope, SetAsideReason
 from engine.model.verdict import State
 from engine.model.visit import CheckNowReport, FailureReason
 from engine.scheduler.classes import CameraClass
@@ -22,7 +22,7 @@ class CameraPlan(NamedTuple):
 
     `uplink`: the recorder it hangs on, `host`: its platform; connections to both are capped, an empty name is not.
     `push`: a gateway sends its keyframes; it is never visited, but reported if nothing arrives. `demux`: FFmpeg visits
-    it, not our own RTSP client; this matters only where capacities are compared.
+    it, not our own RTSP client; this matters only where capacities are compared. `sub`: it has a sub-stream.
     """
 
     camera_id: str
@@ -36,6 +36,7 @@ class CameraPlan(NamedTuple):
     enabled: bool = True
     push: bool = False
     demux: bool = False
+    sub: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,18 @@ class VisitEnded(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The judge gave its verdict on a picture: the state of this visit, and the announced state."""
+    """The judge gave its verdict on a picture: the state of this visit, and the announced state.
+
+    `stream`: of the picture. `main_next`: the judge wants the camera's next picture from the main stream, and with
+    `main_soon` does not wait a period for it. Both are False for a camera without a sub-stream.
+    """
 
     camera_id: str
     state: State
     announced: State
+    stream: CameraStream = CameraStream.MAIN
+    main_next: bool = False
+    main_soon: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +156,16 @@ Event = (
 
 
 class StartVisit(NamedTuple):
-    """Visit this camera; a VisitEnded with this id is expected before `deadline_ns`. `lag_ns`: how late it begins."""
+    """Visit this camera; a VisitEnded with this id is expected before `deadline_ns`. `lag_ns`: how late it begins.
+    `stream`: SUB only for a camera that has a sub-stream.
+    """
 
     visit_id: int
     camera_id: str
     deadline_ns: int
     camera_class: CameraClass
     lag_ns: int
+    stream: CameraStream = CameraStream.MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +216,15 @@ class CheckNowAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class SubStreamSetAside:
+    """A sub-stream is not visited for a while: the next `visits` visits of its camera are on the main stream."""
+
+    camera_id: str
+    reason: SetAsideReason
+    visits: int
+
+
+@dataclass(frozen=True, slots=True)
 class PauseEnded:
     """A pause reached its end, or somebody resumed it."""
 
@@ -220,4 +240,5 @@ Action = (
     | OutageEnded
     | CheckNowAnswered
     | PauseEnded
+    | SubStreamSetAside
 )

@@ -41,6 +41,10 @@ class Table:
         self.credit = array("B")  # in 256ths of a visit, while periods are stretched: see Timing.shed_for_overload
         self.wait_reason = array("B")  # what it last waited for; index into WAIT_REASONS
         self.key_point = array("B")  # with the bits REQUIRED and DEMUX: see timing
+        self.stream = array("B")  # bits: see Streams
+        self.sub_visits = array("B")  # visits on the sub-stream in a row
+        self.sub_rest = array("B")  # visits on the main stream until the sub-stream is tried again
+        self.sub_strikes = array("B")  # how often the sub-stream has been of no use lately
         self.window = array("I")
         self.site = array("I")
         self.county = array("I")

@@ -30,7 +30,7 @@ _KEY_POINTS = (
     KeyPoint.DINING_SCREEN,
     KeyPoint.SPECIAL_ROOM,
 )
-_STREAM_DRAW, _INTERVAL_DRAW, _HOURS_DRAW, _CACHED_DRAW = ((1 << 32) + n for n in range(4))
+_STREAM_DRAW, _INTERVAL_DRAW, _HOURS_DRAW, _CACHED_DRAW, _SUB_DRAW = ((1 << 32) + n for n in range(5))
 
 
 @dataclass(slots=True)
@@ -86,14 +86,16 @@ def _province(count: int, world: World, seed: int) -> Iterator[CameraPlan]:
         county = canteen * counties // canteens
         region = f"{130_100 + 100 * (county // 16) + county % 16 + 1}"
         pattern = hours.draw(uniform(seed_of(seed, f"canteen {canteen}"), _HOURS_DRAW))
+        camera_id = f"{region}0011132{number:07d}"
         yield CameraPlan(
-            camera_id=f"{region}0011132{number:07d}",
+            camera_id=camera_id,
             uplink=f"recorder-{number * _UPLINKS_PER_PROVINCE // _CAMERAS_PER_PROVINCE}-{region}",
             host=f"platform-{county // _COUNTIES_PER_PLATFORM}",
             county=region,
             site_id=f"canteen-{canteen}",
             hours=world.hours[pattern].hours,
             key_point=key_point,
+            sub=uniform(seed_of(seed, camera_id), _SUB_DRAW) < world.sub_share,
         )
 
 

@@ -23,16 +23,18 @@ class Machine:
         self._threads_free_ns = [0] * (feed.demuxers * feed.demux_threads)  # a heap
         self._order_timeout_ns = ns(settings.scheduler.order_timeout_s)
         self._cost_ns = [round(stream.cpu_ms * 1e6) for stream in world.streams]
+        self._sub_cost_ns = [round(stream.sub_cpu_ms * 1e6) for stream in world.streams]
         self._begins_ns: deque[int] = deque()  # of waiting keyframes, ascending
         self.feeders = feed.feeders * feed.visits_per_feeder_max + feed.demuxers * feed.demux_threads
         self._room = settings.intake.queue_frames_max // 2
         self._accepted_ns = 0
         self.waiting_max = 0
 
-    def check(self, stream: int, now_ns: int) -> int:
-        """Queue the check of a keyframe that arrives now; return when its verdict is done."""
+    def check(self, stream: int, now_ns: int, *, on_sub: bool = False) -> int:
+        """Queue the check of a keyframe that arrives now; return when its verdict is done. `on_sub`: the keyframe is
+        one of the sub-stream."""
         begins_ns = max(now_ns, self._free_ns[0])
-        cost_ns = self._cost_ns[stream]
+        cost_ns = (self._sub_cost_ns if on_sub else self._cost_ns)[stream]
         self._accepted_ns += cost_ns
         heapreplace(self._free_ns, begins_ns + cost_ns)
         if begins_ns > now_ns:

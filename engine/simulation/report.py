@@ -126,6 +126,7 @@ def _needs(simulation: Simulation) -> dict[str, Any]:
             "allowed": scenario.settings.scheduler.visits_max,
         },
         "mbit_s": {"max": round(max((row.mbit_s_max for row in rows), default=0.0), 1)},
+        "network": {"sub_visits": simulation.sub_visits, **simulation.network.json()},
         "cpu": {
             "cores_busy_mean": round(seconds(machine.done_ns(scenario.span_ns)) / span_s, 3),
             "cores_busy_max": round(machine.servers * max((row.core_share for row in rows), default=0.0), 3),

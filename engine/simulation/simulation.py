@@ -12,6 +12,7 @@ import numpy as np
 from engine.clock import NS_PER_S, ns, seconds
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
+from engine.model.camera import CameraStream
 from engine.scheduler.classes import REASONS
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -34,6 +35,7 @@ from engine.simulation.faults import Faults
 from engine.simulation.fleet import Fleet
 from engine.simulation.judge_model import JudgeModel
 from engine.simulation.machine import Machine
+from engine.simulation.network import Network
 from engine.simulation.oracle import Oracle
 from engine.simulation.recovery import Recovery
 from engine.simulation.timeline import Timeline
@@ -42,7 +44,7 @@ from engine.simulation.world import World
 CHECK_INTERVAL_NS = 60 * NS_PER_S
 SMALL_FLEET_MAX = 512
 """Fleets up to this size are checked after every event, larger ones every minute."""
-_KEYFRAME, _VERDICT_GOOD, _VERDICT_BAD = -1, -2, -3
+_KEYFRAME, _VERDICT_GOOD, _VERDICT_BAD, _SUB_VERDICT_GOOD, _SUB_VERDICT_BAD = range(-1, -6, -1)
 _LOG_LENGTH_MAX = 1 << 16
 _TICK = Tick()
 
@@ -89,7 +91,12 @@ class Simulation:
         self.duration_ns = 0
         self._judge_model = JudgeModel(settings.judge)
         self._on_progress = on_progress
+        self.network = Network(fleet)
+        self.sub_visits = 0
         self._kbit_s = [stream.kbit_s for stream in world.streams]
+        self._sub_kbit_s = [stream.sub_kbit_s for stream in world.streams]
+        self._on_sub = bytearray(len(fleet))
+        """By camera: whether its visit under way, or its last one, is on the sub-stream."""
         self._pending: list[tuple[int, int, int, int]] = []  # a heap of when, visit, camera, outcome: see _answer
         self._kbit = 0.0
         self._allowed = -1
@@ -170,20 +177,25 @@ class Simulation:
 
     def _answer(self, now_ns: int, visit_id: int, camera: int, outcome: int) -> None:
         """Give the scheduler a verdict or the end of a visit. `outcome`: a verdict, _KEYFRAME, or a reason number."""
-        if outcome in (_VERDICT_GOOD, _VERDICT_BAD):
-            state, announced = self._judge_model.judge(camera, outcome == _VERDICT_BAD, now_ns)
-            self._handle(Judged(self.scenario.fleet.ids[camera], state, announced), now_ns)
+        if outcome <= _VERDICT_GOOD:
+            stream = CameraStream.SUB if outcome <= _SUB_VERDICT_GOOD else CameraStream.MAIN
+            is_bad = outcome in (_VERDICT_BAD, _SUB_VERDICT_BAD)
+            state, announced, *main = self._judge_model.judge(camera, is_bad, now_ns, stream)
+            self._handle(Judged(self.scenario.fleet.ids[camera], state, announced, stream, *main), now_ns)
             self._update_capacity(now_ns)
             return
-        self._kbit -= self._kbit_s[self.scenario.fleet.stream[camera]] if outcome == _KEYFRAME else 0.0
+        if outcome == _KEYFRAME:
+            self._kbit -= self._kbit_s_of(camera)
         if self.oracle.visit_ended(visit_id):
             if outcome == _KEYFRAME:
                 self.oracle.last_keyframe[camera] = now_ns
-                done_ns = self.machine.check(self.scenario.fleet.stream[camera], now_ns)
+                on_sub = bool(self._on_sub[camera])
+                done_ns = self.machine.check(self.scenario.fleet.stream[camera], now_ns, on_sub=on_sub)
                 fault = self.camera_model.sees_fault(camera)
                 # On a machine that keeps up, a verdict that changes nothing is left out: the scheduler ignores it.
                 if fault or self._judge_model.has_history(camera) or self._allowed < self.machine.feeders:
-                    heappush(self._pending, (done_ns, 0, camera, _VERDICT_BAD if fault else _VERDICT_GOOD))
+                    good, bad = (_SUB_VERDICT_GOOD, _SUB_VERDICT_BAD) if on_sub else (_VERDICT_GOOD, _VERDICT_BAD)
+                    heappush(self._pending, (done_ns, 0, camera, bad if fault else good))
             else:
                 self.failures[REASONS[outcome].value] += 1
         self._handle(VisitEnded(visit_id, None if outcome == _KEYFRAME else REASONS[outcome]), now_ns)
@@ -208,6 +220,8 @@ class Simulation:
         row.started[camera_class] += 1
         timeline.row_lags[camera_class].add(action.lag_ns)
         self.visits += 1
+        self._on_sub[camera] = on_sub = action.stream is CameraStream.SUB
+        self.sub_visits += on_sub
         reason, duration_ns = self.camera_model.visit(camera)
         if self.scenario.fleet.demux[camera] and duration_ns != NEVER_ANSWERED:
             duration_ns = self.machine.demux(duration_ns, now_ns)
@@ -215,11 +229,17 @@ class Simulation:
             self.duration_ns += duration_ns
             heappush(self._pending, (now_ns + duration_ns, action.visit_id, camera, reason))
             if reason < 0:
-                self._kbit += self._kbit_s[self.scenario.fleet.stream[camera]]
+                kbit_s = self._kbit_s_of(camera)
+                self._kbit += kbit_s
+                self.network.visited(camera, kbit_s * seconds(duration_ns))
         if len(self.oracle.flights) > row.in_flight_max:
             row.in_flight_max = len(self.oracle.flights)
         if self._kbit > 1000 * row.mbit_s_max:
             row.mbit_s_max = self._kbit / 1000
+
+    def _kbit_s_of(self, camera: int) -> float:
+        """Return the bandwidth of the visit under way."""
+        return (self._sub_kbit_s if self._on_sub[camera] else self._kbit_s)[self.scenario.fleet.stream[camera]]
 
     def _record(self, action: Action, now_ns: int) -> None:
         """Record an action other than a visit's start."""
@@ -245,8 +265,10 @@ class Simulation:
         self.oracle.check(self.scheduler, self.camera_model, now_ns)
         self.recovery.update(self.oracle.kitchen_works, now_ns)
         timeline = self.timeline
+        self.network.end_minute(seconds(CHECK_INTERVAL_NS))
         if not timeline.first_round_rows and self._is_first_round_over(now_ns):
             timeline.end_first_round(now_ns)
+            self.network.reset()
         elif now_ns % self._row_ns == 0:
             timeline.end_row(now_ns)
             timeline.begin_row(now_ns)

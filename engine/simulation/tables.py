@@ -128,6 +128,14 @@ def _lasted(lasted_s: float | None) -> str:
     return "-" if lasted_s is None else f"{lasted_s:,.0f} s"
 
 
+def _mbit_s(value: float) -> str:
+    return f"{value:,.0f} Mbit/s" if value >= 10 else f"{value:.2g} Mbit/s"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if part else "none"
+
+
 def _counts(counts: dict[str, float]) -> str:
     return ", ".join(f"{reason} {number:,.0f}" for reason, number in counts.items()) or "none"
 
@@ -136,6 +144,11 @@ _LINES: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("visits in flight, most (allowed)", lambda f: f"{f['connections']['max']:,} ({f['connections']['allowed']:,})"),
     ("connections needed", lambda f: f"{f['connections_needed']:,}"),
     ("bandwidth, most", lambda f: f"{f['mbit_s']['max']:,.0f} Mbit/s"),
+    ("network, 95 % of minutes below", lambda f: _mbit_s(f["network"]["mbit_s_p95"])),
+    ("of the busiest county", lambda f: _mbit_s(f["network"]["counties"]["max"])),
+    ("of the busiest recorder", lambda f: _mbit_s(f["network"]["uplinks"]["max"])),
+    ("received", lambda f: f"{f['network']['gbyte']:,.1f} GB"),
+    ("visits on the sub-stream", lambda f: _share(f["network"]["sub_visits"], f["visits"])),
     ("cores busy, on average (allowed)", lambda f: f"{f['cpu']['cores_busy_mean']:.2f} ({f['cores']})"),
     ("cores busy, busiest step", lambda f: f"{f['cpu']['cores_busy_max']:.2f}"),
     ("cores needed", lambda f: str(f["cores_needed"])),

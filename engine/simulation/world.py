@@ -3,7 +3,8 @@
 A TOML file (`patrol simulate --world FILE`) can set every figure; the defaults come from these sources.
 
 - cpu_ms: CPU of one check, all processes together; measured: `python -m bench.end_to_end` (2 cores /
-  checks_per_s), plus 1.1 ms for the visit (bench.visits) and 0.6 ms for the hub.
+  checks_per_s), plus 1.1 ms for the visit (bench.visits) and 0.6 ms for the hub. Decoding and
+  scoring a sub-stream take 0.22 of those of 1080p (bench.sub_stream).
 - intervals: keyframe intervals as found in the field, 1 to 10 s; "smart" codecs have the long ones.
 - a visit that brings a keyframe lasts the time to connect plus a random part of one keyframe interval: servers of live
   streams begin at any point of the stream (bench.rehearsal measures it). Some media servers cache the current group of
@@ -32,6 +33,8 @@ class Stream(Section):
     kbit_s: float = key(..., "Its bandwidth while a visit lasts.", unit="kbit/s", gt=0, le=100_000)
     cpu_ms: float = key(..., "CPU of one check, all processes together.", unit="ms", gt=0, le=10_000)
     share: float = key(..., "Relative share of the cameras that have it.", gt=0, le=1000)
+    sub_kbit_s: float = key(256.0, "Bandwidth of its sub-stream while a visit lasts.", unit="kbit/s", gt=0, le=100_000)
+    sub_cpu_ms: float = key(3.3, "CPU of one check of its sub-stream.", unit="ms", gt=0, le=10_000)
 
 
 class Interval(Section):
@@ -88,11 +91,18 @@ class World(Section):
             Stream(name="1080p H.264", codec=Codec.H264, kbit_s=2000, cpu_ms=8.9, share=50),
             Stream(name="1080p H.265", codec=Codec.H265, kbit_s=2000, cpu_ms=12.7, share=25),
             Stream(name="720p H.264", codec=Codec.H264, kbit_s=1000, cpu_ms=6.8, share=15),
-            Stream(name="D1 H.264", codec=Codec.H264, kbit_s=512, cpu_ms=4.9, share=10),
+            Stream(name="D1 H.264", codec=Codec.H264, kbit_s=512, cpu_ms=4.9, share=10, sub_kbit_s=128),
         ),
         "Kinds of streams, 1 to 50.",
         min_length=1,
         max_length=50,
+    )
+    sub_share: float = key(
+        0.9,
+        "Share of the cameras of a generated province that have a sub-stream, which `scheduler.streams` visits; a "
+        "registry knows its own.",
+        ge=0,
+        le=1,
     )
     intervals: tuple[Interval, ...] = key(
         (

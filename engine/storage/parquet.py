@@ -22,6 +22,7 @@ VERDICTS = pa.schema(
         ("sharpness", pa.float32()), ("exposure", pa.float32()), ("occlusion", pa.float32()),
         ("tiles", pa.list_(pa.uint16())), ("width", pa.uint16()), ("height", pa.uint16()), ("codec", _ENUM),
         ("figures", pa.map_(pa.string(), pa.float32())), ("rules_version", _ENUM),
+        ("stream", _ENUM),
     ]
 )  # fmt: skip
 """One row per verdict, in the order of commits. Without thresholds: the rules' version and the configuration have them.

@@ -103,6 +103,8 @@ def _registry_facts(camera: Camera, region_name: str) -> Iterator[Fact]:
     yield "region", " ".join(filter(None, (camera.region, region_name))) or "-"
     yield "key point", camera.key_point.replace("_", " ") + (", required" if camera.required else "")
     yield "url", camera.url or "-"
+    if camera.sub_url:
+        yield "sub-stream", camera.sub_url
     yield "uplink", camera.uplink or "host and port of the url"
     yield "hours", camera.hours or "those of the configuration (scheduler.hours)"
     yield "platform says", camera.platform_status or "nothing"

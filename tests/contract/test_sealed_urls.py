@@ -70,7 +70,7 @@ def test_no_password_is_in_a_dump_and_each_comes_back(database_url: str, keys: K
     store.close()
     again = Store.open(database_url, keys)
     assert list(again.registry.cameras()) == [*CAMERAS, OPEN]
-    assert again.registry.urls(["c01"]) == {"c01": CAMERAS[1].url}
+    assert again.registry.urls(["c01"]) == {"c01": (CAMERAS[1].url, CAMERAS[1].sub_url)}
     status = again.registry.get("c02")
     assert status is not None
     assert status.camera == CAMERAS[2]
@@ -92,6 +92,29 @@ def test_an_upgrade_seals_what_was_in_clear_and_leaves_no_trace(database_url: st
     assert not in_dump(database_url, SECRET)
     store = Store.open(database_url, keys)
     assert list(store.registry.cameras()) == CAMERAS[1:]
+    store.close()
+
+
+def test_a_sub_stream_is_sealed_as_the_main_one_is(database_url: str, keys: KeySource) -> None:
+    camera = Camera("both", f"rtsp://u:{SECRET}@h/1", sub_url=f"rtsp://u:{SECRET}@h/2")
+    only_sub = Camera("sub", "rtsp://h/1", sub_url=f"rtsp://h/2?token={SECRET}")
+    store = Store.open(database_url, keys)
+    assert store.registry.upsert([camera, only_sub]) == (2, 0, 0)
+    assert store.registry.upsert([camera, only_sub]) == (0, 0, 2)
+    store.close()
+    assert not in_dump(database_url, SECRET)
+    assert rotate(database_url, keys).sealed == 3
+    assert keys.file is not None
+    kept = keys.file.rename(keys.file.with_name("elsewhere"))
+    store = Store.open(database_url, keys)
+    masked = list(store.registry.cameras())
+    assert [row.sub_url for row in masked] == ["rtsp://u:***@h/2", "rtsp://h/2?token=***"]
+    assert store.unreadable_urls()[0] == 3
+    store.registry.upsert([replace(row, name="new") for row in masked])
+    store.close()
+    kept.rename(keys.file)
+    store = Store.open(database_url, keys)
+    assert list(store.registry.cameras()) == [replace(camera, name="new"), replace(only_sub, name="new")]
     store.close()
 
 
@@ -137,7 +160,7 @@ def test_a_sealed_url_opens_for_its_own_camera_only(database_url: str, keys: Key
         sealed = "(SELECT sealed_url FROM cameras WHERE camera_id = 'c00')"
         connection.execute(sa.text(f"UPDATE cameras SET sealed_url = {sealed} WHERE camera_id = 'c01'"))
     engine.dispose()
-    assert store.registry.urls(["c01"]) == {"c01": redact_url(CAMERAS[1].url)}
+    assert store.registry.urls(["c01"]) == {"c01": (redact_url(CAMERAS[1].url), CAMERAS[1].sub_url)}
     store.close()
 
 

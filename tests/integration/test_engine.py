@@ -128,7 +128,7 @@ def test_a_row_as_a_reply_shows_it_goes_back_without_harm_to_its_password(world:
     (problem,) = client.import_cameras([replace(masked, camera_id="other", url="rtsp://u:***@h/1")]).problems
     assert "is none" in problem.message
     store = Store.open(f"sqlite:///{folder}/patrol.db")
-    assert store.registry.urls([camera.camera_id, "other"]) == {camera.camera_id: camera.url}
+    assert store.registry.urls([camera.camera_id, "other"]) == {camera.camera_id: (camera.url, "")}
     store.close()
 
 

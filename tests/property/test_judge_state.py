@@ -23,7 +23,7 @@ from engine.model.verdict import Cause, FaultKind, State
 
 KINDS = st.sets(st.sampled_from(FaultKind)).map(lambda kinds: tuple(kind for kind in FaultKind if kind in kinds))
 CAUSES = st.none() | st.sampled_from(Cause)
-OUTCOMES = st.builds(Outcome, st.sampled_from(State), KINDS, CAUSES)
+OUTCOMES = st.builds(Outcome, st.sampled_from(State), KINDS, CAUSES, st.booleans())
 NS = st.integers(0, 2**63)
 COUNTS = st.integers(0, 65535)
 BLOBS = st.sampled_from([b"", bytes(range(256)) * 8]).map(lambda blob: blob[:BASELINE_BYTES])
@@ -51,6 +51,8 @@ HISTORIES = st.builds(
     | st.builds(ActiveArea, LOW_SIDES, LOW_SIDES, HIGH_SIDES, HIGH_SIDES, st.sampled_from([1, QUARTERS])),
     area_visits=st.integers(0, 255),
     views=st.just(b"") | st.binary(max_size=200),
+    sub=st.just(b"") | st.binary(max_size=200),
+    main_wanted=st.integers(0, 255),
 )
 
 

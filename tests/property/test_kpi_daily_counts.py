@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.kpi.camera_day import observe
 from engine.kpi.daily_counts import DailyCounts
-from engine.model.camera import Camera, KeyPoint
+from engine.model.camera import Camera, CameraStream, KeyPoint
 from engine.model.kpi import CameraFacts, Counts, KpiChanges
 from engine.model.verdict import FaultKind, State, Verdict
 
@@ -49,6 +49,7 @@ def verdicts(draw: st.DrawFn) -> tuple[Verdict, bool]:
         kinds=draw(KINDS) if state == State.FAULT else (),
         announced=announced,
         announced_kinds=draw(KINDS) if announced == State.FAULT else (),
+        stream=draw(st.sampled_from(CameraStream)),
     ), draw(st.booleans())
 
 
@@ -102,7 +103,7 @@ def counted_afterwards(happenings: list[Happening]) -> dict[str, Counts]:
             cameras=len(here),
             cameras_enabled=len(on),
             cameras_visited=sum(camera.camera_id in past for camera in on),
-            cameras_measured=sum(_pictures(past, camera) != [] for camera in on),
+            cameras_measured=sum(_of_main(past, camera) != [] for camera in on),
             cameras_online=sum(_online(past, camera) for camera in on),
             cameras_clear=sum(_standing(past, camera)[0] for camera in on),
             canteens=len(sites),
@@ -122,6 +123,10 @@ def _pictures(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> li
     return [(v, working) for v, working in past.get(camera.camera_id, []) if v.state != State.OFFLINE]
 
 
+def _of_main(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> list[tuple[Verdict, bool]]:
+    return [(v, working) for v, working in _pictures(past, camera) if v.stream is CameraStream.MAIN]
+
+
 def _online(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> bool:
     return any(FaultKind.FROZEN not in verdict.kinds for verdict, _ in _pictures(past, camera))
 
@@ -130,11 +135,13 @@ def _standing(past: dict[str, list[tuple[Verdict, bool]]], camera: Camera) -> tu
     """Whether the day's picture is clear, and whether it is unobstructed."""
     judged = [
         (working, v.at_wall_ns, v.visit_id, -number, v)
-        for number, (v, working) in enumerate(_pictures(past, camera))
+        for number, (v, working) in enumerate(_of_main(past, camera))
         if v.state in (State.OK, State.FAULT) or v.announced == State.UNKNOWN
     ]
     if not judged:
-        return False, False
+        hidden = {FaultKind.COVERED, FaultKind.PARTLY_COVERED, FaultKind.FROZEN}
+        seen = [v for v, _ in _pictures(past, camera) if v.stream is CameraStream.SUB and v.announced == State.OK]
+        return False, any(not hidden & set(v.kinds) for v in seen)
     verdict = max(judged, key=lambda entry: entry[:3])[4]
     if verdict.announced == State.UNKNOWN:
         return False, False

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.model.camera import CameraStream
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
 from engine.model.packed import verdict as packed_verdict
@@ -40,6 +41,7 @@ VERDICTS = st.builds(
     severity=st.none() | st.sampled_from(Severity),
     confidence=st.integers(0, 1000).map(lambda steps: steps / 1000),
     tiles=st.sets(st.integers(0, 143)).map(lambda tiles: tuple(sorted(tiles))),
+    stream=st.sampled_from(CameraStream),
 )
 
 

@@ -41,6 +41,9 @@ PushOption = Annotated[
     bool | None,
     typer.Option("--push/--no-push", help="Whether a gateway pushes its keyframes: no visits then."),
 ]
+SubUrlOption = Annotated[
+    str | None, typer.Option(help="Its sub-stream, on the same host; `***` stands for the password in the registry.")
+]
 EnabledOption = Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it is visited.")]
 
 
@@ -57,6 +60,7 @@ def add(
     uplink: UplinkOption = None,
     hours: HoursOption = None,
     push: PushOption = None,
+    sub_url: SubUrlOption = None,
     enabled: EnabledOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -73,7 +77,7 @@ def add(
 
     values = _given(
         name=name, site_id=site_id, site_name=site_name, site_kind=site_kind, region=region, key_point=key_point,
-        required=required, uplink=uplink, hours=hours, push=push, enabled=enabled,
+        required=required, uplink=uplink, hours=hours, push=push, enabled=enabled, sub_url=sub_url,
     )  # fmt: skip
     with open_registry(settings_of(config), server, token, ca, create=True) as registry:
         say_created(registry.created)
@@ -96,6 +100,7 @@ def edit(
     uplink: UplinkOption = None,
     hours: HoursOption = None,
     push: PushOption = None,
+    sub_url: SubUrlOption = None,
     enabled: EnabledOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -108,7 +113,7 @@ def edit(
 
     values = _given(
         url=url, name=name, site_id=site_id, site_name=site_name, site_kind=site_kind, region=region,
-        key_point=key_point, required=required, uplink=uplink, hours=hours, push=push, enabled=enabled,
+        key_point=key_point, required=required, uplink=uplink, hours=hours, push=push, enabled=enabled, sub_url=sub_url,
     )  # fmt: skip
     if not values:
         raise ConfigError("edit: nothing to change; give a field, such as --name 烹饪间 or --disable")

@@ -232,6 +232,7 @@ def _keyframe(
         stream_time_ns=None if pts is None or base is None else round(pts * base * NS_PER_S),
         source=FeedKind.DEMUX,
         timings=progress.timings(whole=True),
+        stream=order.stream,
     )
 
 

@@ -237,7 +237,9 @@ def _apply(
         storage.evidence.resize_archive(settings.record.archive_bytes_max)
         ledger.findings.configure(settings)
         visits.configure(settings, calendar, monotonic_ns())
-        outlets.kpis.configure(calendar.timezone, settings.record.kpi_days, settings.record.kpi_hours_days)
+        record = settings.record
+        sub_counts = record.kpi_streams == "all"
+        outlets.kpis.configure(calendar.timezone, record.kpi_days, record.kpi_hours_days, sub_counts)
         outlets.notices.configure(settings.notices)
         digests.configure(calendar.timezone)
         ledger.sender.configure(settings.notices)

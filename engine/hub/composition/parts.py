@@ -197,8 +197,16 @@ def make_outlets(
     """Return where stored verdicts go."""
     store, serve = storage.store, settings.serve
     cameras = memory.registry.cameras.values()
-    kept = settings.record.kpi_days, settings.record.kpi_hours_days
-    kpis = KpiService(store.kpis, calendar.timezone, kept[0], cameras, show=metrics.kpis, keep_hours_days=kept[1])
+    record = settings.record
+    kpis = KpiService(
+        store.kpis,
+        calendar.timezone,
+        record.kpi_days,
+        cameras,
+        show=metrics.kpis,
+        keep_hours_days=record.kpi_hours_days,
+        sub_counts=record.kpi_streams == "all",
+    )
     verdict_log = VerdictLog(store.history, memory.registry)
     watch: Broadcast[PublishedVerdict] = Broadcast(
         verdict_log,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from engine.judge.state import JudgeState, known_area
 from engine.model.active_area import ActiveArea
+from engine.model.camera import CameraStream
 
 
 class JudgeStateStore:
@@ -20,9 +21,9 @@ class JudgeStateStore:
         """Return a camera's state; the empty one if it was never judged."""
         return JudgeState.from_bytes(self._packed.get(camera_id, b""))
 
-    def known_area(self, camera_id: str) -> ActiveArea | None:
+    def known_area(self, camera_id: str, stream: CameraStream = CameraStream.MAIN) -> ActiveArea | None:
         """Return the active area of a camera's pictures; None if it is not known."""
-        return known_area(self._packed.get(camera_id, b""))
+        return known_area(self._packed.get(camera_id, b""), of_sub=stream is CameraStream.SUB)
 
     def replace(self, camera_id: str, state: JudgeState) -> bytes:
         """Replace a camera's state; returns its bytes, as they are stored."""

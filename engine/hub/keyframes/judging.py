@@ -9,7 +9,8 @@ from engine.hub.keyframes.judge_state_store import JudgeStateStore
 from engine.hub.registry import Registry
 from engine.judge.rules import judge_failure, judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState
-from engine.model.camera import Camera
+from engine.judge.streams import Rule, judge_on_stream, wants_main
+from engine.model.camera import Camera, CameraStream
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import State, UnknownReason, Verdict
@@ -26,7 +27,8 @@ class Judgement(NamedTuple):
     `before`: the announced state before the visit, unknown if it is the first. `judge_state`: the camera's new state,
     as bytes. `changed`: the announced state changed, or is the first. `announcement_changed`:
     a fault is announced now, and state, kinds or cause differ from before; its keyframe is worth keeping. `working`:
-    the kitchen was at work. `took_ns`, `took_cpu_ns`: time the judge took.
+    the kitchen was at work. `took_ns`, `took_cpu_ns`: time the judge took. `main_next`: of a camera that has a
+    sub-stream, the next picture is to be of the main stream; `main_soon`: without waiting a period.
     """
 
     camera: Camera
@@ -38,6 +40,8 @@ class Judgement(NamedTuple):
     working: bool
     took_ns: int
     took_cpu_ns: int
+    main_next: bool = False
+    main_soon: bool = False
 
 
 class Judge:
@@ -70,6 +74,7 @@ class Judge:
             keyframe.camera_id,
             lambda state: judge_measurement(measurement, state, self._settings, working=working),
             working,
+            keyframe.stream,
         )
 
     def judge_undecoded(self, keyframe: Keyframe, failed: Failed) -> Judgement | None:
@@ -107,7 +112,7 @@ class Judge:
         unknown: list[str] = []
         for camera_id in dict.fromkeys(camera_ids):
             if camera_id in self._registry.cameras:
-                reset[camera_id] = self._states.replace(camera_id, self._states.get(camera_id).without_baseline())
+                reset[camera_id] = self._states.replace(camera_id, self._states.get(camera_id).learning_anew())
             else:
                 unknown.append(camera_id)
         return reset, tuple(unknown)
@@ -123,6 +128,7 @@ class Judge:
             keyframe.camera_id,
             lambda state: judge_undecoded(*arrival, reason, detail, state, self._settings),
             self._working_at_arrival(keyframe),
+            keyframe.stream,
         )
 
     def _working_at_arrival(self, keyframe: Keyframe) -> bool:
@@ -130,14 +136,17 @@ class Judge:
         return camera is None or self._is_working(camera, keyframe.arrival_wall_ns)
 
     def _judge(
-        self, camera_id: str, rule: Callable[[JudgeState], tuple[Verdict, JudgeState]], working: bool
+        self, camera_id: str, rule: Rule, working: bool, stream: CameraStream = CameraStream.MAIN
     ) -> Judgement | None:
         camera = self._registry.cameras.get(camera_id)
         if camera is None:
             return None
         began_ns, began_cpu_ns = monotonic_ns(), thread_cpu_ns()
         before = self._states.get(camera_id)
-        verdict, after = rule(before)
+        verdict, after = judge_on_stream(stream, rule, before, self._settings)
+        has_sub = bool(camera.sub_url)
+        if not has_sub and (after.sub or after.main_wanted):
+            after = after.without_sub_stream()
         changed = self._registry.announce(camera_id, verdict.announced, verdict.since_wall_ns)
         packed_state = self._states.replace(camera_id, after)
         announcement_changed = after.announced == State.FAULT and _announcement(after) != _announcement(before)
@@ -152,6 +161,8 @@ class Judge:
             announcement_changed,
             working,
             *times,
+            main_next=has_sub and wants_main(after, self._settings),
+            main_soon=after.main_wanted > 0,
         )
 
 

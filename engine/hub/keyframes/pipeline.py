@@ -29,6 +29,7 @@ from engine.hub.verdict_log import VerdictLog
 from engine.hub.visiting.visit_traces import VisitTraces
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
+from engine.model.camera import CameraStream
 from engine.model.keyframe import DropReason, EvidenceKeyframe, Keyframe
 from engine.model.measurement import Measurement
 from engine.model.verdict import PublishedVerdict, State, UnknownReason, Verdict
@@ -194,7 +195,7 @@ class KeyframePipeline:
         )
         self._storage.writer.submit(record, evidence, ledger_writes)
         if keyframe is not None:
-            self._visits.judged(verdict, monotonic_ns())
+            self._visits.judged(verdict, judgement.main_next, judgement.main_soon, monotonic_ns())
 
     def stored(self, transaction: Transaction, records: Sequence[VisitRecord]) -> None:
         """Count the records' KPIs and add their notices, in the transaction that writes them."""
@@ -320,10 +321,16 @@ class KeyframePipeline:
     def _evidence(self, keyframe: Keyframe | None, verdict: Verdict) -> EvidenceKeyframe | None:
         """Wrap the keyframe if `record.evidence` says that one with this verdict is kept.
 
-        One that ends workers is not: each caller who asked for its picture would end another.
+        One that ends workers is not: each caller who asked for its picture would end another. None of a sub-stream is:
+        evidence is of the main stream, which is visited before anything is announced.
         """
         policy = self._settings.record.evidence
-        if keyframe is None or policy == "none" or (policy == "faults" and verdict.state == State.OK):
+        if (
+            keyframe is None
+            or keyframe.stream is CameraStream.SUB
+            or policy == "none"
+            or (policy == "faults" and verdict.state == State.OK)
+        ):
             return None
         if verdict.reason in (UnknownReason.TOO_COSTLY, UnknownReason.QUARANTINED):
             return None

@@ -12,6 +12,7 @@ from engine.hub.keyframes.proven_cameras import ProvenCameras
 from engine.hub.keyframes.render_jobs import FIRST_JOB_ID, RenderJobs, photograph_refused
 from engine.metrics import Metrics
 from engine.model.active_area import ActiveArea
+from engine.model.camera import CameraStream
 from engine.model.keyframe import Keyframe
 from engine.model.measurement import Measurement
 from engine.model.picture import RenderedPicture
@@ -23,7 +24,7 @@ from engine.worker import wire
 class WorkerPool:
     """The workers that are ready, with the intake before them. For the hub's thread.
 
-    `cameras`: returns how many cameras the registry has. `known_area(camera_id)`: returns the active area of a camera's
+    `cameras`: returns how many cameras the registry has. `known_area(camera_id, stream)`: the active area of a camera's
     pictures, None if it is not known.
     """
 
@@ -33,7 +34,7 @@ class WorkerPool:
         channel: Channel,
         metrics: Metrics,
         cameras: Callable[[], int],
-        known_area: Callable[[str], ActiveArea | None] = lambda _camera_id: None,
+        known_area: Callable[[str, CameraStream], ActiveArea | None] = lambda _camera_id, _stream: None,
     ) -> None:
         self.proven = ProvenCameras(cameras)
         bounds = settings.queue_frames_max, settings.queue_bytes_max, ns(settings.stale_after_s)
@@ -92,8 +93,10 @@ class WorkerPool:
 
     def _send(self, worker: str, jobs: Sequence[HandOut], now_ns: int) -> None:
         """Send a worker jobs in one message; take them back if it cannot be reached."""
+        known_area = self._known_area
         messages = [
-            wire.pack_job(job.job_id, job.keyframe, known_area=self._known_area(job.keyframe.camera_id)) for job in jobs
+            wire.pack_job(job.job_id, job.keyframe, known_area=known_area(job.keyframe.camera_id, job.keyframe.stream))
+            for job in jobs
         ]
         if self._channel.send(wire.joined(messages), worker.encode()):
             self._under_way[worker].update((job.job_id, None) for job in jobs)

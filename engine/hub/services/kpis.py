@@ -39,7 +39,8 @@ _Span = tuple[date, date]
 class KpiService:
     """Any thread may call. `keep_days`: days of counts that are kept, by the hour `keep_hours_days`.
 
-    `show` is called with the day's rates, by county and KPI, every 15 s at most.
+    `show` is called with the day's rates, by county and KPI, every 15 s at most. `sub_counts`: visits on a sub-stream
+    count for clarity.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class KpiService:
         clock_wall_ns: Callable[[], int] = wall_ns,
         show: Callable[[Mapping[str, Mapping[KpiName, Rate]]], None] = lambda _: None,
         keep_hours_days: int = RecordSettings().kpi_hours_days,
+        sub_counts: bool = False,
     ) -> None:
         self._record = record
         self._keep_days = keep_days
@@ -60,7 +62,8 @@ class KpiService:
         now_wall_ns = clock_wall_ns()
         today = Days(timezone).of(now_wall_ns)
         under_way = dict(record.restore(today))
-        self._counts = DailyCounts(timezone, cameras, now_wall_ns, under_way.pop(today, {}))
+        facts = under_way.pop(today, {})
+        self._counts = DailyCounts(timezone, cameras, now_wall_ns, facts, sub_counts=sub_counts)
         for day, facts in under_way.items():
             self._counts.restore(day, facts)
         self._recent = RecentDays(*record.latest(RECENT_DAYS))
@@ -70,10 +73,10 @@ class KpiService:
         self._show = show
         self._show_after_ns = 0
 
-    def configure(self, timezone: str, keep_days: int, keep_hours_days: int) -> None:
+    def configure(self, timezone: str, keep_days: int, keep_hours_days: int, sub_counts: bool = False) -> None:
         """Apply new settings."""
         with self._lock:
-            self._counts.configure(timezone)
+            self._counts.configure(timezone, sub_counts=sub_counts)
             self._keep_days = keep_days
             self._keep_hours_days = keep_hours_days
 

@@ -1,8 +1,8 @@
-"""Turns a registry row into what the scheduler needs to know about a camera. Pure."""
+"""Turns a registry row into what the scheduler needs to know about a camera, and into the order of a visit. Pure."""
 
 from engine.feed.camera_url import route, uplink_and_host
-from engine.model.camera import Camera
-from engine.model.visit import FeedKind
+from engine.model.camera import Camera, CameraStream
+from engine.model.visit import FeedKind, VisitOrder
 from engine.scheduler.events import CameraPlan
 
 _COUNTY_DIGITS = 6
@@ -29,4 +29,11 @@ def plan_of(camera: Camera) -> CameraPlan:
         enabled=camera.enabled,
         push=camera.push,
         demux=route(camera.url) == FeedKind.DEMUX,
+        sub=bool(camera.sub_url),
     )
+
+
+def order_of(camera: Camera, visit_id: int, stream: CameraStream, deadline_ns: int) -> VisitOrder:
+    """Return the order to visit one of a camera's streams; `deadline_ns` as in VisitOrder."""
+    url = camera.sub_url if stream is CameraStream.SUB else camera.url
+    return VisitOrder(visit_id, camera.camera_id, url, deadline_ns, route(url), camera.region, stream=stream)

@@ -42,7 +42,12 @@ class VisitTraces:
         """Begin the trace of a visit, if it is in the sample."""
         if order.visit_id * _MIX % _SPREAD >= self._below:
             return
-        facts = {"camera_id": camera.camera_id, "region": camera.region, "via": order.via.value}
+        facts = {
+            "camera_id": camera.camera_id,
+            "region": camera.region,
+            "via": order.via.value,
+            "stream": order.stream.value,
+        }
         attributes = {f"patrol.{name}": value for name, value in facts.items()}
         self._visits[order.visit_id] = _Visit(now_wall_ns, {"patrol.visit_id": order.visit_id, **attributes})
         if len(self._visits) > VISITS_MAX:

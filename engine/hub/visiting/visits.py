@@ -7,16 +7,15 @@ from engine.clock import NS_PER_S, ns, seconds, wall_ns
 from engine.config.calendar import Calendar
 from engine.config.schema import Settings
 from engine.feed import wire
-from engine.feed.camera_url import route
 from engine.feed.fallback import fallback_order
 from engine.hub.registry import Registry
 from engine.hub.stories.stories import Stories
-from engine.hub.visiting.camera_plan import plan_of, site_of
+from engine.hub.visiting.camera_plan import order_of, plan_of, site_of
 from engine.hub.visiting.dialogues import Dialogues
 from engine.hub.visiting.feeder_pool import FeederPool, visits_allowed
 from engine.hub.visiting.visit_traces import VisitTraces
 from engine.metrics import Metrics
-from engine.model.camera import Camera
+from engine.model.camera import Camera, CameraStream
 from engine.model.keyframe import Keyframe
 from engine.model.schedule import CameraPlanReport, Pause, PauseScope, PauseStatus, SchedulerStatus
 from engine.model.stories.events import EXPIRED
@@ -31,7 +30,7 @@ from engine.model.visit import (
     VisitTimings,
 )
 from engine.runtime.log import logger, report
-from engine.runtime.log_events import OUTAGE_BEGAN, OUTAGE_ENDED, PAUSE_ENDED, VISIT_EXPIRED
+from engine.runtime.log_events import OUTAGE_BEGAN, OUTAGE_ENDED, PAUSE_ENDED, SUB_STREAM_SET_ASIDE, VISIT_EXPIRED
 from engine.scheduler import capacity_warnings
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -54,6 +53,7 @@ from engine.scheduler.events import (
     PushMissing,
     SettingsChanged,
     StartVisit,
+    SubStreamSetAside,
     Tick,
     VisitEnded,
     VisitExpired,
@@ -172,9 +172,10 @@ class Visits:
             uses[name] = HostUse(HostCap(cap, turn_s), in_flight, is_visited=host is not None)
         return uses
 
-    def judged(self, verdict: Verdict, now_ns: int) -> None:
-        """Tell the scheduler the verdict on a keyframe."""
-        self._handle(Judged(verdict.camera_id, verdict.state, verdict.announced), now_ns)
+    def judged(self, verdict: Verdict, main_next: bool, main_soon: bool, now_ns: int) -> None:
+        """Tell the scheduler the verdict on a keyframe. `main_next`, `main_soon`: as in Judgement."""
+        stream, announced = verdict.stream, verdict.announced
+        self._handle(Judged(verdict.camera_id, verdict.state, announced, stream, main_next, main_soon), now_ns)
 
     def pushed(self, camera_id: str, now_ns: int) -> None:
         """Tell the scheduler that a gateway pushed a keyframe."""
@@ -230,7 +231,7 @@ class Visits:
     def fetched(self, keyframe: Keyframe, now_ns: int) -> bool:
         """End the visit that fetched this keyframe. False if no such visit is in flight: the keyframe is dropped."""
         order = self._feeders.end(keyframe.visit_id)
-        if order is None or order.camera_id != keyframe.camera_id:
+        if order is None or (order.camera_id, order.stream) != (keyframe.camera_id, keyframe.stream):
             return False
         self._observe(order, keyframe.timings, "keyframe")
         self._handle(VisitEnded(keyframe.visit_id, None), now_ns)
@@ -239,7 +240,8 @@ class Visits:
     def failed(self, failure: VisitFailure, now_ns: int) -> VisitFailure | None:
         """End a visit that brought no keyframe. Returns the failure if the camera is to be judged by it.
 
-        Returns None if no such visit is in flight, if FFmpeg tries once more, or for one of NOT_JUDGED.
+        Returns None if no such visit is in flight, if FFmpeg tries once more, or for one of NOT_JUDGED. A sub-stream
+        that fails says nothing of its camera either: the scheduler has the main stream visited.
         """
         order = self._feeders.end(failure.visit_id)
         if order is None:
@@ -253,7 +255,7 @@ class Visits:
             return None
         self._observe(order, failure.timings, failure.reason)
         self._handle(VisitEnded(failure.visit_id, failure.reason), now_ns)
-        return None if failure.reason in NOT_JUDGED else failure
+        return None if failure.reason in NOT_JUDGED or order.stream is CameraStream.SUB else failure
 
     def heartbeat(self, name: str, status: feed_pb2.FeederStatus, now_ns: int) -> None:
         """Note that a feeder is alive, and how many visits it takes."""
@@ -333,6 +335,11 @@ class Visits:
         elif isinstance(action, OutageEnded):
             began_ns = self._out_since.pop(action.host, self._turn_ns)
             report(OUTAGE_ENDED, host=action.host, lasted_s=round(seconds(self._turn_ns - began_ns), 1))
+        elif isinstance(action, SubStreamSetAside):
+            self._metrics.sub_stream_set_aside(action.reason)
+            camera = self._registry.cameras.get(action.camera_id)
+            region, reason = "" if camera is None else camera.region, action.reason
+            report(SUB_STREAM_SET_ASIDE, camera_id=action.camera_id, region=region, reason=reason, visits=action.visits)
         elif isinstance(action, PauseEnded):
             scope = action.pause.scope
             report(PAUSE_ENDED, kind=scope.kind, value=scope.value, paused_by=action.pause.who)
@@ -342,8 +349,7 @@ class Visits:
         self._metrics.lag(action.camera_class.label, seconds(action.lag_ns))
         camera = self._registry.cameras[action.camera_id]
         deadline_ns = ns(self._settings.feed.deadline_s)
-        via = route(camera.url)
-        order = VisitOrder(action.visit_id, camera.camera_id, camera.url, deadline_ns, via, camera.region)
+        order = order_of(camera, action.visit_id, action.stream, deadline_ns)
         order = replace(order, trace=self.dialogues.ordered(order, self._turn_ns))
         self._stories.ordered(order, action.camera_class.label)
         self._feeders.enqueue(order)
@@ -371,12 +377,16 @@ class Visits:
         if order.visit_id in self._fallbacks:
             self._fallbacks.discard(order.visit_id)
             self._metrics.fallback(outcome)
-        if outcome in _UNJUDGED:
+        is_unjudged = outcome in _UNJUDGED or (order.stream is CameraStream.SUB and outcome != "keyframe")
+        if is_unjudged:
             self._stories.unjudged(order, outcome)
         self._metrics.visit_ended(order.via, outcome)
+        camera = self._registry.cameras.get(order.camera_id)
+        if camera is not None and camera.sub_url:
+            self._metrics.stream_visited(order.stream, timings.received_bytes, failed=outcome != "keyframe")
         if self._traces is not None:
             self._traces.visited(order.visit_id, timings, outcome, wall_ns())
-            if outcome in _UNJUDGED:
+            if is_unjudged:
                 self._traces.ended(order.visit_id, outcome, wall_ns())
         for stage, duration_ns in (
             ("connect", timings.connect_ns),

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from engine.model.camera import CameraStream
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
 from engine.model.verdict import Cause, FaultKind, Severity, State, Verdict
@@ -49,6 +50,7 @@ class ShapeKey(NamedTuple):
     announced_cause: Cause | None
     severity: Severity | None
     names: tuple[str, ...]
+    stream: CameraStream = CameraStream.MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def shape_key(verdict: Verdict) -> ShapeKey:
     """Return the key of the shape that this verdict has."""
     return ShapeKey(
         verdict.state, verdict.kinds, verdict.reason, verdict.announced, verdict.announced_kinds, verdict.rules_version,
-        verdict.codec, verdict.cause, verdict.announced_cause, verdict.severity, tuple(verdict.figures),
+        verdict.codec, verdict.cause, verdict.announced_cause, verdict.severity, tuple(verdict.figures), verdict.stream,
     )  # fmt: skip
 
 
@@ -124,6 +126,7 @@ def build_shape(fields: Mapping[str, Any], names: tuple[str, ...], thresholds: M
         announced_cause=_optional(Cause, fields["announced_cause"]),
         severity=_optional(Severity, fields["severity"]),
         names=names,
+        stream=CameraStream(fields.get("stream", CameraStream.MAIN)),  # shapes of earlier programs have none
     )
     return Shape(key, thresholds)
 
@@ -208,6 +211,7 @@ def unpack(camera_id: str, at_wall_ns: int, shape: Shape, body: bytes) -> Verdic
         severity=key.severity,
         confidence=fields.confidence,
         tiles=fields.tiles,
+        stream=key.stream,
     )
 
 

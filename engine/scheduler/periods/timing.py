@@ -85,6 +85,11 @@ class Timing:
         table.site[slot] = site
         table.window[slot] = self.sites.window_of(site)
 
+    def schedule_key(self, slot: int) -> tuple[bool, int, int]:
+        """Return what decides when a camera is visited: whether it is pushed, its base class, its window."""
+        table = self._table
+        return bool(table.flags[slot] & PUSH), table.base_class[slot], table.window[slot]
+
     def remove(self, slot: int) -> None:
         """Release the site of a camera that is removed."""
         self.sites.release(self._table.site[slot])
@@ -170,6 +175,11 @@ class Timing:
         table.flags[slot] |= FAILING
         table.failure_memory[slot] = updated_memory(table.failure_memory[slot], failed=True)
         self._schedule_once(slot, self._within_hours(slot, now_ns + self._backoff_ns(slot, reason), now_ns))
+
+    def after_sub_failure(self, slot: int, wait_ns: int, now_ns: int) -> None:
+        """Schedule a visit on the main stream after one on the sub-stream failed: only that decides whether the camera
+        is in order."""
+        self._schedule_once(slot, self._within_hours(slot, now_ns + wait_ns, now_ns))
 
     def after_skip(self, slot: int, reason: FailureReason, skipped_for: str, now_ns: int) -> None:
         """Schedule a camera that was due and is not visited. `reason`: of its last failure; `skipped_for`: `outage` or

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from engine.clock import NS_PER_S
-from engine.model.camera import Camera, KeyPoint, SiteKind
+from engine.model.camera import Camera, CameraStream, KeyPoint, SiteKind
 from engine.model.engine_status import EngineStatus, MachineStatus
 from engine.model.keyframe import Codec
 from engine.model.measurement import Scores
@@ -26,6 +26,7 @@ _CAUSE_NUMBER = {cause: getattr(verdicts_pb2, f"FAULT_CAUSE_{cause.name}") for c
 _SEVERITY_NUMBER = {severity: getattr(verdicts_pb2, f"FAULT_SEVERITY_{severity.name}") for severity in Severity}
 _KEY_POINT_NUMBER = {point: getattr(cameras_pb2, f"KEY_POINT_{point.name}") for point in KeyPoint}
 _SITE_KIND_NUMBER = {kind: getattr(cameras_pb2, f"SITE_KIND_{kind.name}") for kind in SiteKind}
+_STREAM_NUMBER = {stream: getattr(feed_pb2, f"CAMERA_STREAM_{stream.name}") for stream in CameraStream}
 _CODEC_NUMBER = {codec: getattr(feed_pb2, f"CODEC_{codec.name}") for codec in Codec}
 _VIEW_NUMBER = {view: getattr(verdicts_pb2, f"VIEW_{view.name}") for view in View}
 _STATE = {number: state for state, number in _STATE_NUMBER.items()}
@@ -115,7 +116,7 @@ def view_number(view: View) -> verdicts_pb2.View:
 
 
 def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_pb2.Camera:
-    """Return a camera as a message, its URL passed through `redact`."""
+    """Return a camera as a message, its URLs passed through `redact`."""
     return cameras_pb2.Camera(
         name=camera_name(camera.camera_id),
         display_name=camera.name,
@@ -131,6 +132,7 @@ def camera_message(camera: Camera, redact: Redact = lambda url: url) -> cameras_
         platform_status=camera.platform_status,
         push=camera.push,
         disabled=not camera.enabled,
+        sub_url=redact(camera.sub_url),
     )
 
 
@@ -151,6 +153,7 @@ def camera_of(message: cameras_pb2.Camera, camera_id: str) -> Camera:
         push=message.push,
         enabled=not message.disabled,
         site_kind=site_kind_of(message.site_kind),
+        sub_url=message.sub_url,
     )
 
 
@@ -177,6 +180,7 @@ def verdict_message(verdict: Verdict, view: View = View.FULL, *, with_numbers: b
         height=verdict.height if full else 0,
         confidence=verdict.confidence if full else 0.0,
         tiles=verdict.tiles if full else None,
+        stream=_STREAM_NUMBER[verdict.stream] if full else None,
     )
     if verdict.codec is not None and full:
         message.codec = _CODEC_NUMBER[verdict.codec]
@@ -220,6 +224,7 @@ def verdict_of(message: verdicts_pb2.Verdict) -> Verdict:
         severity=_SEVERITY.get(message.severity),
         confidence=message.confidence,
         tiles=tuple(message.tiles),
+        stream=CameraStream.SUB if message.stream == feed_pb2.CAMERA_STREAM_SUB else CameraStream.MAIN,
     )
 
 

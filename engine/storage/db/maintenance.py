@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from engine.clock import NS_PER_S
 from engine.config.schema import RecordSettings
+from engine.model.camera import CameraStream
 from engine.model.measurement import Scores
 from engine.model.packed import verdict as packed_verdict
 from engine.model.verdict import State
@@ -32,6 +33,7 @@ _FUTURE_NS_MAX = 2 * _NS_PER_D
 """A verdict from further in the future comes from a clock that was wrong, and is deleted like an old one."""
 _STATES = tuple(state.value for state in State)
 _SCORES = ("sharpness", "exposure", "occlusion")
+_NO_SCORES = Scores(None, None, None)
 
 
 @dataclass(slots=True)
@@ -106,8 +108,10 @@ class Maintenance:
             hour = row.at_wall_ns // (_S_PER_H * NS_PER_S)
             if hour not in day_of:
                 day_of[hour] = day_at(hour * _S_PER_H, zone)
-            state = self._interning.shape(connection, row.shape_no).key.state
-            scores = packed_verdict.scores(row.body)
+            shape = self._interning.shape(connection, row.shape_no).key
+            state = shape.state
+            # Sharpness depends on the size of the picture: sums of both streams would say nothing of either.
+            scores = _NO_SCORES if shape.stream is CameraStream.SUB else packed_verdict.scores(row.body)
             hours.setdefault((hour, row.camera_no), _Sums()).add(state, scores)
             days.setdefault((day_of[hour], row.camera_no), _Sums()).add(state, scores)
         _add(connection, verdict_hours, "hour", hours)

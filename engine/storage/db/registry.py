@@ -25,9 +25,10 @@ _REGION_DIGITS = 6
 _COLUMNS = tuple(column.name for column in fields(Camera))
 _KEY_POINT = {key_point.value: key_point for key_point in KeyPoint}
 _SITE_KIND = {kind.value: kind for kind in SiteKind}
-_CAMERA = (*(cameras.c[name] for name in _COLUMNS), cameras.c.sealed_url)
+_CAMERA = (*(cameras.c[name] for name in _COLUMNS), cameras.c.sealed_url, cameras.c.sealed_sub_url)
 """The columns that a camera is read from, in the order of its fields."""
-_ID_AT, _URL_AT, _KEY_POINT_AT, _SITE_KIND_AT = map(_COLUMNS.index, ("camera_id", "url", "key_point", "site_kind"))
+_ID_AT, _URL_AT, _SUB_URL_AT = map(_COLUMNS.index, ("camera_id", "url", "sub_url"))
+_KEY_POINT_AT, _SITE_KIND_AT = map(_COLUMNS.index, ("key_point", "site_kind"))
 _VERDICT = (latest.c.at_wall_ns.label("visited_wall_ns"), latest.c.shape_no, latest.c.body.label("verdict"))
 """The columns that a page reads a camera's latest verdict from."""
 
@@ -51,10 +52,14 @@ class CameraRegistry:
         with self._engine.connect() as connection:
             yield from map(self._camera, connection.execution_options(yield_per=_CHUNK_ROWS).execute(query))
 
-    def urls(self, camera_ids: Iterable[str]) -> dict[str, str]:
-        """Return the URLs of those cameras that are in the registry, passwords included, by camera id."""
-        rows = self._rows((cameras.c.camera_id, cameras.c.url, cameras.c.sealed_url), camera_ids)
-        return {camera_id: self._sealer.open(camera_id, StoredUrl(url, sealed)) for camera_id, url, sealed in rows}
+    def urls(self, camera_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return `url` and `sub_url` of those cameras that are in the registry, passwords included, by camera id."""
+        columns = cameras.c.url, cameras.c.sealed_url, cameras.c.sub_url, cameras.c.sealed_sub_url
+        open_url = self._sealer.open
+        return {
+            row[0]: (open_url(row[0], StoredUrl(row[1], row[2])), open_url(row[0], StoredUrl(row[3], row[4])))
+            for row in self._rows((cameras.c.camera_id, *columns), camera_ids)
+        }
 
     def names(self, camera_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of those cameras that are in the registry, by camera id."""
@@ -166,19 +171,25 @@ class CameraRegistry:
         """Return cameras as rows. One whose URL no key opened keeps its sealed URL, so that nothing is lost."""
         rows: list[dict[str, Any]] = []
         for camera in changed:
-            kept = MASK in camera.url and sealed_urls.stored(connection, camera.camera_id)
-            if kept and kept.sealed is not None and kept.shown == camera.url:
-                url = kept
-            else:
-                url = sealed_urls.seal(connection, self._sealer, camera.camera_id, camera.url)
-            rows.append(_row(camera) | {"url": url.shown, "sealed_url": url.sealed})
+            row = _row(camera)
+            for columns in sealed_urls.COLUMNS:
+                url = row[columns.url.name]
+                kept = MASK in url and sealed_urls.stored(connection, camera.camera_id, columns)
+                if kept and kept.sealed is not None and kept.shown == url:
+                    stored = kept
+                else:
+                    stored = sealed_urls.seal(connection, self._sealer, camera.camera_id, url)
+                row[columns.url.name], row[columns.sealed.name] = stored.shown, stored.sealed
+            rows.append(row)
         return rows
 
     def _camera(self, row: Any) -> Camera:
         """Build a camera from a row that begins with `_CAMERA`; by position, since by name takes twice as long."""
-        *values, sealed_url = row[: len(_CAMERA)]
+        *values, sealed_url, sealed_sub_url = row[: len(_CAMERA)]
         if sealed_url is not None:
             values[_URL_AT] = self._sealer.open(values[_ID_AT], StoredUrl(values[_URL_AT], sealed_url))
+        if sealed_sub_url is not None:
+            values[_SUB_URL_AT] = self._sealer.open(values[_ID_AT], StoredUrl(values[_SUB_URL_AT], sealed_sub_url))
         values[_KEY_POINT_AT] = _KEY_POINT[values[_KEY_POINT_AT]]
         values[_SITE_KIND_AT] = _SITE_KIND[values[_SITE_KIND_AT]]
         return Camera(*values)

@@ -35,6 +35,8 @@ cameras = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("site_kind", sa.String(32), nullable=False, server_default="other"),
     sa.Column("sealed_url", sa.LargeBinary),  # the whole URL, if it has secrets (engine.storage.db.passwords.sealer)
+    sa.Column("sub_url", sa.String(2048), nullable=False, server_default=sa.text("''")),  # without its secrets
+    sa.Column("sealed_sub_url", sa.LargeBinary),
     sa.Index("cameras_by_region", "region", "camera_id"),
     sa.Index("cameras_by_site", "site_id", "camera_id"),
 )

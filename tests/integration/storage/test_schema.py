@@ -33,7 +33,7 @@ from engine.storage.db.database import connect, parse_url, write_transaction
 from engine.storage.db.ledger.findings import LedgerEntry, append
 from engine.storage.db.store import Store
 from engine.storage.db.tables import metadata
-from tests.support.upgrade.revisions import undo_shards
+from tests.support.upgrade.revisions import undo_since_0012
 
 VERSION_1 = """
 CREATE TABLE patrol_about (key VARCHAR(32) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY (key));
@@ -157,7 +157,7 @@ def test_claims_of_before_have_no_photographs(database_url: str) -> None:
     with write_transaction(engine) as connection:
         append(connection, [LedgerEntry(event, finding)])
         connection.execute(sa.text("ALTER TABLE finding_events DROP COLUMN photographs"))
-        undo_shards(connection)
+        undo_since_0012(connection)
     store.close()
     engine.dispose()
     set_revision(database_url, _before("photographs"))
@@ -189,7 +189,7 @@ def test_findings_of_before_get_the_name_of_their_camera_and_their_ranks(databas
         connection.execute(sa.text("DROP TABLE kpi_hours"))
         connection.execute(sa.text("ALTER TABLE cameras DROP COLUMN sealed_url"))
         connection.execute(sa.text("ALTER TABLE finding_events DROP COLUMN photographs"))
-        undo_shards(connection)
+        undo_since_0012(connection)
         for index in ("open_time", "deadline", "severity", "level"):
             connection.execute(sa.text(f"DROP INDEX findings_by_{index}"))
         for column in ("camera_name", "key_point", "severity_rank", "level_rank"):

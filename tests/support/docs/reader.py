@@ -240,6 +240,9 @@ def _furnish(folder: Path, receiver_port: int, pictures_port: int) -> None:
     for name in ("patrol.toml", "new.toml", "denser.toml", "old.toml", "新配置.toml", "新.toml", "旧.toml"):
         (folder / name).write_text(quick, encoding="utf-8")
     (folder / "plan.toml").write_text("[scheduler]\nkey_period_s = 300\nvisits_max = 500\n")
+    (folder / "defaults.toml").touch()
+    policy = '{ key_point = "sub_with_main", ordinary = "sub_with_main" }'
+    (folder / "sub.toml").write_text(f"[scheduler]\nstreams = {policy}\n")
     (folder / "shorter.toml").write_text(
         (ROOT / "examples/plans/sessions_64.toml").read_text().replace("300.0", "150.0")
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
+from engine.model.camera import CameraStream
 from engine.model.visit import NOT_JUDGED, FailureReason
 from engine.scheduler.classes import base_class
 from engine.scheduler.core import Scheduler
@@ -21,6 +22,7 @@ from engine.scheduler.events import (
     CheckNowAnswered,
     Event,
     HostLimitsChanged,
+    Judged,
     OutageBegan,
     OutageEnded,
     PresumedOffline,
@@ -36,6 +38,7 @@ from engine.scheduler.periods.backoff import ceiling_ns, first_wait_s
 from engine.scheduler.periods.windows import Window, Windows
 from engine.scheduler.status import scheduler_status
 from tests.support.scheduler.scheduling import SECOND
+from tests.support.scheduler.stream_auditor import StreamAuditor
 
 _MOMENT_NS = 2_000_000
 
@@ -69,6 +72,7 @@ class Flight:
     host: str
     deadline_ns: int
     probes: bool
+    stream: CameraStream = CameraStream.MAIN
 
 
 class Bucket:
@@ -112,6 +116,7 @@ class Auditor:
         self._started = self._ended = self._expired = self._presumed = 0
         self.cameras: dict[str, Seen] = {}
         self.flights: dict[int, Flight] = {}
+        self._streams = StreamAuditor(scheduler.settings)
         self._out: dict[str, int] = {}  # platform -> no probe before
         self._configure(self._settings, calendar, 0)
 
@@ -126,6 +131,7 @@ class Auditor:
 
     def _configure(self, settings: SchedulerSettings, calendar: Calendar, now_ns: int) -> None:
         self._settings = settings
+        self._streams.configure(settings)
         self._windows = Windows(calendar, settings.hours)
         self._starts = Bucket(settings.starts_per_s_max)
         self._host_starts: dict[str, Bucket] = {}
@@ -148,6 +154,9 @@ class Auditor:
             case CamerasRemoved():
                 for camera_id in event.camera_ids:
                     self.cameras.pop(camera_id, None)
+                    self._streams.forget(camera_id)
+            case Judged() if event.camera_id in self.cameras:
+                self._streams.judged(event)
             case CapacityChanged():
                 self._capacity = event.visits_max
             case SettingsChanged():
@@ -166,6 +175,7 @@ class Auditor:
                     asked = self.cameras.get(camera_id)
                     if asked and asked.plan.enabled and not asked.plan.push and not asked.in_flight:
                         asked.asked_ns = now_ns if asked.asked_ns is None else asked.asked_ns
+                        self._streams.asked(camera_id)
         return ""
 
     def _put(self, plan: CameraPlan, now_ns: int) -> None:
@@ -180,6 +190,8 @@ class Auditor:
             seen.asked_ns = None
         if plan.push:
             seen.failed = False
+        if plan.sub != seen.plan.sub:
+            self._streams.forget(plan.camera_id)
         if plan != seen.plan:
             seen.arrived_ns, seen.settled = now_ns, False
         seen.plan, seen.window = plan, self._window(plan)
@@ -194,6 +206,8 @@ class Auditor:
 
     def _land(self, flight: Flight, visit_id: int, failure: FailureReason | None, now_ns: int) -> None:
         seen, settings = flight.seen, self._settings
+        if seen is self.cameras.get(seen.plan.camera_id):
+            self._streams.ended(seen.plan.camera_id, flight.stream, failure)
         seen.in_flight.discard(visit_id)
         seen.since_ns = now_ns
         if failure is None:
@@ -201,6 +215,8 @@ class Auditor:
         elif failure not in NOT_JUDGED:
             if flight.probes and flight.host in self._out:
                 self._out[flight.host] = now_ns + round(settings.outage_probe_s * SECOND)
+            if flight.stream is CameraStream.SUB:
+                return  # it proves nothing about the camera
             seen.failed = not seen.plan.push
             first_ns = round((1 - settings.jitter) * first_wait_s(failure, settings) * SECOND)
             seen.not_before_ns = now_ns + min(first_ns, round((1 - settings.jitter) * self._ceiling_ns(seen)))
@@ -241,13 +257,16 @@ class Auditor:
         if seen.in_flight:
             self._fail(f"{camera} is visited twice at once")
         self._judge_time(action, seen, now_ns)
-        flight = Flight(seen, seen.plan.uplink, seen.plan.host, action.deadline_ns, False)
+        flight = Flight(seen, seen.plan.uplink, seen.plan.host, action.deadline_ns, False, action.stream)
         if flight.host in self._out and seen.asked_ns is None:
             flight.probes = True
             if any(other.probes and other.host == flight.host for other in self.flights.values()):
                 self._fail(f"two cameras probe {flight.host} at once")
             if now_ns < self._out[flight.host]:
                 self._fail(f"{camera} probes {flight.host} too soon")
+        wrong = self._streams.started(seen.plan, action.stream, probes=flight.probes)
+        if wrong:
+            self._fail(wrong)
         self.flights[action.visit_id] = flight
         self._last_id = action.visit_id
         self._started += 1

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.camera import KeyPoint
+from engine.model.camera import CameraStream, KeyPoint
 from engine.model.schedule import CameraPlanReport, SchedulerStatus
-from engine.model.verdict import State
 from engine.model.visit import CheckNowReport, FailureReason
 from engine.scheduler.core import Scheduler
 from engine.scheduler.events import (
@@ -36,7 +35,7 @@ LOST = "unanswered"
 
 Answer = Callable[[str, float], "FailureReason | str | None"]
 Watch = Callable[[Event, list[Action], int], None]
-Verdicts = Callable[[str, float], "tuple[State, State] | None"]
+Verdicts = Callable[[str, float], "tuple[Any, ...] | None"]
 
 
 A = TypeVar("A", bound=Action)
@@ -49,6 +48,7 @@ class Start(NamedTuple):
     camera_id: str
     kind: str
     lag_s: float
+    stream: CameraStream = CameraStream.MAIN
 
 
 def settings(period_s: float = 100, **changes: Any) -> SchedulerSettings:
@@ -78,8 +78,8 @@ class Patrol:
     """Drives one scheduler and records its actions; all invariants are checked after every event.
 
     `answer(camera, at_s)`: how a visit ends (None: a keyframe), `takes_s` after it began. `verdict(camera, at_s)`: what
-    the judge returns (state, announced), None for no verdict. `began`: the local time at which monotonic time is 0.
-    `watch(event, actions, now_ns)` is called after every event.
+    the judge returns (the fields of Judged behind the camera), None for no verdict. `began`: the local time at which
+    monotonic time is 0. `watch(event, actions, now_ns)` is called after every event.
     """
 
     def __init__(
@@ -122,9 +122,8 @@ class Patrol:
             self.actions.append((self.now_s, action))
             if isinstance(action, StartVisit):
                 self.flights[action.visit_id] = action.camera_id
-                self.starts.append(
-                    Start(self.now_s, action.camera_id, action.camera_class.label, action.lag_ns / SECOND)
-                )
+                label, lag_s = action.camera_class.label, action.lag_ns / SECOND
+                self.starts.append(Start(self.now_s, action.camera_id, label, lag_s, action.stream))
                 takes_s = self.takes_s() if callable(self.takes_s) else self.takes_s
                 heapq.heappush(self._ends, (self.now_ns + round(takes_s * SECOND), action.visit_id))
         self.in_flight_max = max(self.in_flight_max, len(self.scheduler.dispatch.flights))
@@ -166,6 +165,11 @@ class Patrol:
     def times(self, camera_id: str) -> list[float]:
         """Return when the camera's visits began, in seconds."""
         return [start.at_s for start in self.starts if start.camera_id == camera_id]
+
+    def streams(self, camera_id: str = "c000") -> str:
+        """Return the streams of the camera's visits, in order: M for main, s for sub."""
+        starts = [start for start in self.starts if start.camera_id == camera_id]
+        return "".join("s" if start.stream is CameraStream.SUB else "M" for start in starts)
 
     def gaps(self, camera_id: str) -> list[int]:
         """Return the whole seconds between starts of the camera's visits."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.config.calendar import Calendar
 from engine.config.schema import SchedulerSettings
-from engine.model.camera import KeyPoint
+from engine.model.camera import CameraStream, KeyPoint
 from engine.model.verdict import State
 from engine.model.visit import FailureReason
 from engine.scheduler.core import Scheduler
@@ -49,6 +49,7 @@ class WorldPlan:
     interference: bool = False
     broken: bool = False
     outage: bool = False
+    streams: bool = False
     unseen_periods_max: float = 0.0
     asked_s_max: float = 0.0
 
@@ -68,6 +69,8 @@ WORLDS = (
     WorldPlan("hours", 9000, {**_QUICK, "offhours_period_s": 0, "ordinary_period_s": 400, "key_period_s": 300},
          hours="11:50-12:20,13:00-13:02", asked_s_max=60),
     WorldPlan("overload", 1500, {**_QUICK, "visits_max": 1, "stretch_max": 2}, broken=True, unseen_periods_max=6),
+    WorldPlan("streams", 900, {**_QUICK, "streams": {"key_point": "sub_with_main", "ordinary": "sub"}, "main_every": 4},
+         broken=True, outage=True, streams=True, unseen_periods_max=2.1),
     WorldPlan("interference", 900, _QUICK, broken=True, outage=True, interference=True),
 )  # fmt: skip
 
@@ -138,11 +141,14 @@ class World:
             hours=self.plan.hours if number % 3 else "",
             key_point=KeyPoint.COOKING if number % 4 == 0 else KeyPoint.OTHER,
             push=number in (7, 8),
+            sub=self.plan.streams and number % 5 != 0,
         )
 
     def _answer(self, camera: str, at_s: float) -> FailureReason | str | None:
         if self.plan.outage and 300 <= at_s < 600 and self.cameras[camera].host == "h1":
             return FailureReason.REFUSED
+        if self.plan.streams and camera.endswith("3") and self.patrol.streams(camera)[-1] == "s":
+            return FailureReason.NOT_FOUND
         if camera in self._dead:
             return FAILURES[int(camera[1:]) % 3]
         if camera in self._flapping:
@@ -151,10 +157,15 @@ class World:
         fate = self._chance.random() if self.plan.broken else 1.0
         return LOST if fate < 0.01 else FailureReason.EXHAUSTED if fate < 0.02 else None
 
-    def _verdict(self, camera: str, at_s: float) -> tuple[State, State] | None:
+    def _verdict(self, camera: str, at_s: float) -> tuple[Any, ...] | None:
         if not self.plan.broken:
             return None
-        return self._chance.choice([(State.OK, State.OK)] * 8 + [(State.FAULT, State.OK), (State.OK, State.FAULT)])
+        said = self._chance.choice([(State.OK, State.OK)] * 8 + [(State.FAULT, State.OK), (State.OK, State.FAULT)])
+        if not self.plan.streams or not self.cameras[camera].sub:
+            return said
+        stream = CameraStream.SUB if self.patrol.streams(camera)[-1] == "s" else CameraStream.MAIN
+        soon = self._chance.random() < 0.05
+        return *said, stream, soon or self._chance.random() < 0.1, soon
 
     def _takes_s(self) -> float:
         return self._chance.uniform(0.2, 5.0 if self._chance.random() < 0.9 else 14.0)
@@ -194,7 +205,7 @@ class World:
         changes = {
             "uplink": self._chance.choice(["", f"u{number}"]), "host": f"h{number % 4}",
             "required": self._chance.random() < 0.3, "hours": self._chance.choice(["", "06:00-18:00"]),
-            "push": self._chance.random() < 0.1,
+            "push": self._chance.random() < 0.1, "sub": self._chance.random() < 0.5,
         }  # fmt: skip
         self.cameras[camera] = _changed(self.cameras[camera], **changes)
         self._handle(CamerasUpserted([self.cameras[camera]]))

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 
-def undo_shards(connection: Connection) -> None:
-    """Make the tables as they were before revisions 0012 to 0018."""
+def undo_since_0012(connection: Connection) -> None:
+    """Make the tables as they were before revisions 0012 to 0019."""
     for table in (
         "host_grants",
         "drained_nodes",
@@ -19,3 +19,5 @@ def undo_shards(connection: Connection) -> None:
         connection.execute(sa.text(f"DROP TABLE {table}"))
     for table in ("outbox", "deliveries"):
         connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN shard_no"))
+    for column in ("sub_url", "sealed_sub_url"):
+        connection.execute(sa.text(f"ALTER TABLE cameras DROP COLUMN {column}"))

@@ -25,7 +25,7 @@ def test_who_fell_due_after_the_last_turn_was_not_passed_over() -> None:
     late_ns = wakeup_ns + 10 * NS_PER_S
     with pytest.raises(SchedulerInvariantError, match="passed over"):
         check_invariants(scheduler, late_ns)  # this is what a stop between two turns looks like
-    visits.judged(Verdict("c1", 1, 0, State.OK, announced=State.OK), late_ns)
+    visits.judged(Verdict("c1", 1, 0, State.OK, announced=State.OK), False, False, late_ns)
     visits.check_invariants()
     visits.advance(late_ns, room=10)
     visits.check_invariants()

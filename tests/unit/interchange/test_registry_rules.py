@@ -86,7 +86,7 @@ def test_cameras_that_come_as_values_are_checked_alike() -> None:
 
 
 def test_a_password_that_was_taken_out_comes_back() -> None:
-    urls = {"a": "rtsp://u:p@h/1?token=t", "b": "rtsp://u:q@h/2"}
+    urls = {"a": ("rtsp://u:p@h/1?token=t", ""), "b": ("rtsp://u:q@h/2", "")}
     masked = [Camera("a", "rtsp://u:***@h/1?token=***", "new name"), Camera("c", "rtsp://h/3")]
     restored, problems = restore_passwords(masked, urls)
     assert restored == [replace(masked[0], url="rtsp://u:p@h/1?token=t"), masked[1]]
@@ -97,7 +97,7 @@ def test_a_password_that_was_taken_out_comes_back() -> None:
     ("camera_id", "url"), [("zz", "rtsp://u:***@h/1"), ("a", "rtsp://u:***@evil/1"), ("a", "rtsp://v:***@h/1")]
 )
 def test_a_password_is_never_given_to_another_place(camera_id: str, url: str) -> None:
-    restored, (problem,) = restore_passwords([Camera(camera_id, url)], {"a": "rtsp://u:p@h/1"})
+    restored, (problem,) = restore_passwords([Camera(camera_id, url)], {"a": ("rtsp://u:p@h/1", "")})
     assert restored == [Camera(camera_id, url)]
     assert (problem.index, problem.column, problem.value) == (0, "url", url)
     assert camera_id in problem.message
@@ -105,7 +105,37 @@ def test_a_password_is_never_given_to_another_place(camera_id: str, url: str) ->
 
 def test_a_url_with_three_asterisks_of_its_own_stays_what_it_is() -> None:
     camera = Camera("a", "rtsp://h/***/1")
-    assert restore_passwords([camera], {"a": camera.url}) == ([camera], [])
+    assert restore_passwords([camera], {"a": (camera.url, "")}) == ([camera], [])
+
+
+def test_the_passwords_of_both_streams_come_back_each_to_its_own() -> None:
+    urls = {"a": ("rtsp://u:p@h/1", "rtsp://u:q@h/2")}
+    masked = Camera("a", "rtsp://u:***@h/1", sub_url="rtsp://u:***@h/2")
+    assert restore_passwords([masked], urls) == ([Camera("a", "rtsp://u:p@h/1", sub_url="rtsp://u:q@h/2")], [])
+    exchanged = Camera("a", "rtsp://u:p@h/1", sub_url="rtsp://u:***@h/1")
+    restored, (problem,) = restore_passwords([exchanged], urls)
+    assert (restored, problem.column, problem.value) == ([exchanged], "sub_url", "rtsp://u:***@h/1")
+
+
+@pytest.mark.parametrize(
+    ("camera", "said"),
+    [
+        (Camera("a", "rtsp://h/1", sub_url="ftp://h/2"), "scheme 'ftp'"),
+        (Camera("a", "rtsp://h/1", sub_url="rtsp://h/1"), "another URL than that of the main stream"),
+        (Camera("a", "rtsp://h/1", sub_url="rtsp://evil/2"), "on the host of the main one, 'h'"),
+        (Camera("a", "rtsp://h/1", push=True, sub_url="rtsp://h/2"), "empty with push"),
+        (Camera("a", "rtsp://h/1", sub_url="rtsp://u:secret@evil/2"), "rtsp://u:***@evil/2"),
+    ],
+)
+def test_a_sub_stream_is_on_the_host_of_the_main_one(camera: Camera, said: str) -> None:
+    (problem,) = check_cameras([camera], allow)
+    assert problem.column == "sub_url"
+    assert said in problem.value + problem.message
+    assert "secret" not in problem.value + problem.message
+
+
+def test_a_sub_stream_may_have_another_port_and_scheme() -> None:
+    assert check_cameras([Camera("a", "rtsp://u:p@H/1", sub_url="http://h:8080/sub.flv")], allow) == []
 
 
 @pytest.mark.parametrize("column", ["camera_id", "site_id", "uplink"])

@@ -101,7 +101,7 @@ def test_the_first_picture_of_a_camera_is_doubted_in_a_patrol_and_judged_in_a_ch
     assert checked.state is State.FAULT
 
 
-@pytest.mark.parametrize(("version", "headers", "missing"), [(2, 0, 16), (3, 77, 12), (4, 77, 0)])
+@pytest.mark.parametrize(("version", "headers", "missing"), [(2, 0, 19), (3, 77, 15), (4, 77, 3)])
 def test_the_memory_of_earlier_versions_is_kept_whole(version: int, headers: int, missing: int) -> None:
     state = learned()._replace(headers=headers, soft_visits=3, area=None, area_visits=0, views=b"")
     day = state.day_baseline[:AVERAGES_BYTES]

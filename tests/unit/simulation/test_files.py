@@ -11,7 +11,7 @@ from engine.model.visit import FailureReason
 from engine.simulation.faults import PRESETS, Faults, load_faults
 from engine.simulation.world import World, load_world
 
-WORLD_KEYS = "connect_s_max, connect_s_min, failure_s, gop_cached_share, hours, intervals, start, streams"
+WORLD_KEYS = "connect_s_max, connect_s_min, failure_s, gop_cached_share, hours, intervals, start, streams, sub_share"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -73,8 +73,8 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
                 "streams.0.codec = 'h266': allowed: h264, h265, mjpeg; correct the entry",
                 "streams.0.kbit_s = 0: allowed: more than 0; correct the entry",
                 "streams.0.share: is missing; add it",
-                "streams.0.shares: unknown key; did you mean share? known here: codec, cpu_ms, kbit_s, name, share; "
-                "correct the name or delete the line",
+                "streams.0.shares: unknown key; did you mean share? known here: codec, cpu_ms, kbit_s, name, share, "
+                "sub_cpu_ms, sub_kbit_s; correct the name or delete the line",
             ],
         ),
         (

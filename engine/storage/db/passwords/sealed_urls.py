@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +14,21 @@ from engine.storage.db.passwords.sealer import PREFIX_BYTES, Sealer, StoredUrl
 from engine.storage.db.tables import cameras
 
 _CHUNK_ROWS = 1000
+
+
+class UrlColumns(NamedTuple):
+    """The columns of one URL: without its secrets, and the whole of it, sealed."""
+
+    url: "sa.Column[Any]"
+    sealed: "sa.Column[Any]"
+
+
+COLUMNS = (
+    UrlColumns(cameras.c.url, cameras.c.sealed_url),
+    UrlColumns(cameras.c.sub_url, cameras.c.sealed_sub_url),
+)
+"""Of a camera's main stream, and of its sub-stream, which was never stored in clear."""
+_MAIN = COLUMNS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +47,10 @@ class Resealed:
     unreadable: int
 
 
-def stored(connection: Connection, camera_id: str) -> StoredUrl | None:
+def stored(connection: Connection, camera_id: str, columns: UrlColumns = _MAIN) -> StoredUrl | None:
     """Return a camera's URL as it is stored; None if the camera is not in the registry."""
-    query = sa.select(cameras.c.url, cameras.c.sealed_url).where(cameras.c.camera_id == camera_id)
-    row = connection.execute(query).first()
-    return None if row is None else StoredUrl(row.url, row.sealed_url)
+    row = connection.execute(sa.select(*columns).where(cameras.c.camera_id == camera_id)).first()
+    return None if row is None else StoredUrl(row[0], row[1])
 
 
 def seal(connection: Connection, sealer: Sealer, camera_id: str, url: str) -> StoredUrl:
@@ -66,11 +80,12 @@ def seal_batch(connection: Connection, sealer: Sealer, after: str) -> SealedBatc
 
     What the file keeps of the old rows is then to be scrubbed, which is noted with them. Raises KeyUnavailableError.
     """
-    rows = _chunk(connection, cameras.c.sealed_url.is_(None), after)
+    rows = _chunk(connection, _MAIN, cameras.c.sealed_url.is_(None), after)
     if not rows:
         return None
     with_secret = [row for row in rows if redact_url(row.url) != row.url]
-    _store(connection, [(row.camera_id, seal(connection, sealer, row.camera_id, row.url)) for row in with_secret])
+    urls = [(row.camera_id, seal(connection, sealer, row.camera_id, row.url)) for row in with_secret]
+    _store(connection, _MAIN, urls)
     if with_secret:
         mark_pending(connection)
     return SealedBatch(rows[-1].camera_id, len(with_secret))
@@ -88,24 +103,27 @@ def count_clear(connection: Connection) -> int:
 def reseal(connection: Connection, old: Sealer, new: Sealer) -> Resealed:
     """Seal all URLs with the first key of `new`. Raises KeyUnavailableError."""
     sealed = unreadable = 0
-    for rows in _chunks(connection, cameras.c.sealed_url.is_not(None)):
-        changed = []
-        for row in rows:
-            url = old.open(row.camera_id, StoredUrl(row.url, row.sealed_url))
-            if url == row.url:
-                unreadable += 1
-            else:
-                changed.append((row.camera_id, new.seal(row.camera_id, url)))
-        _store(connection, changed)
-        sealed += len(changed)
+    for columns in COLUMNS:
+        for rows in _chunks(connection, columns):
+            changed = []
+            for camera_id, shown, sealed_url in rows:
+                url = old.open(camera_id, StoredUrl(shown, sealed_url))
+                if url == shown:
+                    unreadable += 1
+                else:
+                    changed.append((camera_id, new.seal(camera_id, url)))
+            _store(connection, columns, changed)
+            sealed += len(changed)
     return Resealed(sealed, unreadable)
 
 
 def unreadable(connection: Connection, sealer: Sealer) -> int:
     """Return how many URLs are sealed with a key that is not there."""
-    beginning = sa.func.substr(cameras.c.sealed_url, 1, PREFIX_BYTES)
-    query = sa.select(beginning, sa.func.count()).where(cameras.c.sealed_url.is_not(None)).group_by(beginning)
-    counts = [(bytes(prefix)[1:], int(number)) for prefix, number in connection.execute(query)]
+    counts: list[tuple[bytes, int]] = []
+    for _, column in COLUMNS:
+        beginning = sa.func.substr(column, 1, PREFIX_BYTES)
+        query = sa.select(beginning, sa.func.count()).where(column.is_not(None)).group_by(beginning)
+        counts += ((bytes(prefix)[1:], int(number)) for prefix, number in connection.execute(query))
     known = sealer.key_ids() if counts else set()
     return sum(number for key_id, number in counts if key_id not in known)
 
@@ -117,33 +135,30 @@ LOST_KEY_REMEDY = (
 
 
 def _any_sealed(connection: Connection) -> bool:
-    return (
-        connection.scalar(sa.select(cameras.c.camera_id).where(cameras.c.sealed_url.is_not(None)).limit(1)) is not None
-    )
+    is_sealed = sa.or_(*(columns.sealed.is_not(None) for columns in COLUMNS))
+    return connection.scalar(sa.select(cameras.c.camera_id).where(is_sealed).limit(1)) is not None
 
 
-def _chunks(connection: Connection, which: "sa.ColumnElement[bool]") -> Iterator[list[Any]]:
-    """Yield the rows of cameras in chunks, by position: those that are changed meanwhile are not read twice."""
+def _chunks(connection: Connection, columns: UrlColumns) -> Iterator[list[Any]]:
+    """Yield the sealed URLs in chunks, by position: those that are changed meanwhile are not read twice."""
     after = ""
-    while rows := _chunk(connection, which, after):
+    while rows := _chunk(connection, columns, columns.sealed.is_not(None), after):
         yield rows
         after = rows[-1].camera_id
 
 
-def _chunk(connection: Connection, which: "sa.ColumnElement[bool]", after: str) -> list[Any]:
-    query = sa.select(cameras.c.camera_id, cameras.c.url, cameras.c.sealed_url).where(
-        which, cameras.c.camera_id > after
-    )
+def _chunk(connection: Connection, columns: UrlColumns, which: "sa.ColumnElement[bool]", after: str) -> list[Any]:
+    query = sa.select(cameras.c.camera_id, *columns).where(which, cameras.c.camera_id > after)
     return list(connection.execute(query.order_by(cameras.c.camera_id).limit(_CHUNK_ROWS)))
 
 
-def _store(connection: Connection, urls: list[tuple[str, StoredUrl]]) -> None:
+def _store(connection: Connection, columns: UrlColumns, urls: list[tuple[str, StoredUrl]]) -> None:
     if not urls:
         return
     update = (
         sa.update(cameras)
         .where(cameras.c.camera_id == sa.bindparam("of_camera"))
-        .values(url=sa.bindparam("new_url"), sealed_url=sa.bindparam("new_sealed"))
+        .values({columns.url: sa.bindparam("new_url"), columns.sealed: sa.bindparam("new_sealed")})
     )
     connection.execute(
         update, [{"of_camera": camera_id, "new_url": url.shown, "new_sealed": url.sealed} for camera_id, url in urls]

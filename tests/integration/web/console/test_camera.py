@@ -86,6 +86,7 @@ def test_every_field_can_be_edited(world: TwoCounties, operator: User) -> None:
     wanted = {
         "display_name": "二号", "url": "rtsp://v:other@h/22", "site_id": "s2", "site_name": "二中", "region": "130102",
         "uplink": "nvr-9", "hours": "mon 06:00-07:00", "platform_status": "OFF", "key_point": "storage",
+        "sub_url": "rtsp://v:other@h/23",
         "site_kind": "high", "required": "1", "disabled": "1",
     }  # fmt: skip
     assert operator.post("/camera/edit", {**fields, **wanted}).status_code == 303
@@ -93,13 +94,16 @@ def test_every_field_can_be_edited(world: TwoCounties, operator: User) -> None:
     assert (after.name, after.url, after.site_id, after.site_name) == ("二号", "rtsp://v:other@h/22", "s2", "二中")
     assert (after.uplink, after.hours, after.platform_status) == ("nvr-9", "mon 06:00-07:00", "OFF")
     assert (after.key_point, after.site_kind, after.required, after.enabled) == ("storage", "high", True, False)
+    assert after.sub_url == "rtsp://v:other@h/23"
     back = form_fields(operator.get("/camera/edit?id=c2").text, "/console/camera/edit")
-    assert "other" not in back["url"]
+    assert "other" not in back["url"] + back["sub_url"]
+    assert "rtsp://v:***@h/23" in operator.get("/camera?id=c2").text
     cleared = {name: value for name, value in back.items() if name not in ("required", "disabled")}
     cleared |= {"display_name": HOSTILE, "site_id": "s1", "hours": ""}
     assert operator.post("/camera/edit", cleared).status_code == 303
     after = camera(world, "c2")
     assert (after.required, after.enabled, after.hours, after.url) == (False, True, "", "rtsp://v:other@h/22")
+    assert after.sub_url == "rtsp://v:other@h/23"
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(world: TwoCounties, operator: User) -> None:

@@ -12,6 +12,7 @@ from patrol.v1.cameras_pb2 import Camera, KeyPoint, SiteKind
 TEXTS = {
     "display_name": 200,
     "url": 2048,
+    "sub_url": 2048,
     "site_id": 64,
     "site_name": 200,
     "region": 6,

@@ -96,7 +96,11 @@ def told_by_engine(problem: cameras_pb2.RowProblem, line: int, given: dict[str, 
 
 def shown_cell(column: str, cell: str) -> str:
     """Return a cell for people: without passwords, and not longer than a table takes."""
-    return (redact_url(cell) if "://" in cell else redact(cell) if column == "url" else cell)[: 2 * _SHOWN_CHARS]
+    if "://" in cell:
+        cell = redact_url(cell)
+    elif column in ("url", "sub_url"):
+        cell = redact(cell)
+    return cell[: 2 * _SHOWN_CHARS]
 
 
 def _read(row: FileRow, found: Found) -> GoodRow | None:
@@ -135,4 +139,5 @@ def _message(camera: Camera) -> cameras_pb2.Camera:
         platform_status=camera.platform_status,
         push=camera.push,
         disabled=not camera.enabled,
+        sub_url=camera.sub_url,
     )
