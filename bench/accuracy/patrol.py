@@ -142,7 +142,8 @@ class _Patrol:
         )
         if counted:
             self._recorded_episodes.append(RecordedEpisode(truth, tuple(judged)))
-            title = f"{damage.kind} {damage.strength:g} {damage.unit} {damage.detail}: {name}"
+            variant = f" {damage.detail}" if damage.detail else ""
+            title = f"{damage.kind} {damage.strength:g} {damage.unit}{variant}: {name}"
             badness = damage.strength / COUNTED.get(truth, 1.0)
             self._record_example(HIT if hit else MISS, truth, title, payload, measurement, answer, badness)
 

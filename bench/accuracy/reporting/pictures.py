@@ -15,6 +15,9 @@ from engine.worker.annotate import draw_check
 _WIDTH_PX: Final = 760
 _JPEG_QUALITY: Final = 82
 _FIGURES_MAX: Final = 5
+_PATTERNS: Final = ("row_pattern", "column_pattern")
+_RAW: Final = {"noisy": ("noise_floor",), "snow": ("noise_floor",), "stripes": _PATTERNS, "dead_rows": _PATTERNS}
+"""By true kind, figures whose threshold is relative to the camera's usual value, which a verdict does not have."""
 
 
 def figure(example: Example, *, with_figures: bool = False) -> str:
@@ -39,7 +42,12 @@ def data_url(kind: str, data: bytes) -> str:
 
 
 def _deciding(example: Example) -> str:
+    figures = example.verdict.figures
     rows = "".join(
+        f"<tr><td>{name}</td><td>{figures[name]:.3g}</td><td></td><td></td></tr>"
+        for name in _RAW.get(example.kind, ())
+        if name in figures
+    ) + "".join(
         f"<tr><td>{limit.figure}</td><td>{limit.value:.3g}</td><td>{limit.threshold:.3g}</td>"
         f"<td>{limit.nearness:.0%}</td></tr>"
         for limit in limits(example.verdict)[:_FIGURES_MAX]
