@@ -1,10 +1,12 @@
 """Measures the accuracy of the judge on real pictures that are damaged on purpose, and on real labelled files.
 
-    python -m bench.accuracy --data DIR [--json] [--report out/] [--page FILE] [--record] [--quick] [--seed S]
+    python -m bench.accuracy --data DIR [--scenes DIR] [--cross-validate] [--seeds 1,2,3] [--report out/] [--page FILE]
+                             [--json] [--record] [--quick] [--jobs J]
 
-DIR has a labels.csv (path,first_frame,last_frame,truth,reference). Its sharp pictures are damaged in linear light,
-coded with real H.264 and H.265, and passed through the engine's own decoder, kernels and judge. Its labelled files are
-passed through unchanged.
+The data directory has a labels.csv (path,first_frame,last_frame,truth,reference). Its sharp pictures are damaged in
+linear light, coded with real H.264 and H.265, and passed through the engine's own decoder, kernels and judge. Its
+labelled files are passed through unchanged. The photographs of --scenes (bench.accuracy.packages gets some) are damaged
+in the same way, and have figures of their own.
 """
 
 import argparse
@@ -17,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.accuracy.labels import read_labels
-from bench.accuracy.reporting.acceptance import replace_tables
+from bench.accuracy.reporting.page import replace_tables
 from bench.accuracy.reporting.report import write_report
-from bench.accuracy.run import run
+from bench.accuracy.run import RunOptions, run
 from bench.history import append
 
+SEEDS_MAX = 10
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -33,7 +36,11 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     try:
-        result, findings = run(options.data, labels, seed=options.seed, jobs=options.jobs, quick=options.quick)
+        result, findings = run(
+            RunOptions(
+                options.data, labels, options.scenes, options.seeds, options.jobs, options.quick, options.cross_validate
+            )
+        )
     except ValueError as error:
         sys.exit(str(error))
     if options.report:
@@ -67,6 +74,16 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds of a list such as 1,2,3. Raises ArgumentTypeError for anything else."""
+    seeds = text.split(",")
+    if not all(seed.isdecimal() for seed in seeds) or len(set(seeds)) < len(seeds) or len(seeds) > SEEDS_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: allowed are up to {SEEDS_MAX} different numbers from 0 on with commas between: 1,2,3"
+        )
+    return tuple(map(int, seeds))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="directory with labels.csv")
@@ -75,7 +92,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--page", type=Path, help="Markdown page whose accuracy tables are replaced: docs/measuring.md")
     parser.add_argument("--record", action="store_true", help="append the main figures to bench/history.jsonl")
     parser.add_argument("--quick", action="store_true", help="few cameras: under a minute on one core")
-    parser.add_argument("--seed", type=int, default=1, help="seed of every random choice")
+    parser.add_argument("--scenes", type=Path, help="directory of photographs that no rule was tuned on")
+    parser.add_argument(
+        "--cross-validate", action="store_true", help="tune on half of the scenes, measure on the other"
+    )
+    parser.add_argument(
+        "--seeds", type=_seeds, default=(1,), help="seeds of every random choice, 1,2,3; the first makes the tables"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
     return parser.parse_args()
 

@@ -33,6 +33,8 @@ class Rig:
     """What surrounds or covers the picture, of imaging.frames.FRAMES; empty: nothing."""
     compared: bool = False
     """Whether it is there to compare framed cameras with the same without a frame, and counts nowhere else."""
+    unseen: bool = False
+    """Whether its scene is none of the pictures that rules were tuned on."""
 
 
 class Camera:
@@ -55,7 +57,16 @@ class Camera:
         light. `compared`: see Rig."""
         kind = "" if frame is None else frame.kind
         self.rig = Rig(
-            scene.name, scene.view, scene.size, coding.codec.value, coding.kbps, sensor.name, infrared, kind, compared
+            scene.name,
+            scene.view,
+            scene.size,
+            coding.codec.value,
+            coding.kbps,
+            sensor.name,
+            infrared,
+            kind,
+            compared,
+            scene.unseen,
         )
         self._frame = frame
         self._dimmed = _dimming(scene.light, sensor, dim_to, frame) if dim_to else 1.0

@@ -92,12 +92,12 @@ class Answer:
 
 
 class Engine:
-    """A worker's decoder and kernels, and the judge at its shipped thresholds."""
+    """A worker's decoder and kernels, and the judge with `settings`; without them, at its shipped thresholds."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: JudgeSettings | None = None) -> None:
         warm_up()
         self._decoder = Decoder()
-        self._settings = JudgeSettings()
+        self._settings = settings or JudgeSettings()
 
     def measure(
         self,

@@ -1,7 +1,7 @@
 """Passes the labelled files of a data directory through the engine and compares each answer with the row's truth."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +11,12 @@ import cv2
 from bench.accuracy import words
 from bench.accuracy.camera import Camera, Rig
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine
-from bench.accuracy.findings import Day, Example
+from bench.accuracy.findings import HIT, NEAR, WRONG_FILE, Day, Example
 from bench.accuracy.footage import CodedKeyframe, coded_keyframes, pictures
 from bench.accuracy.imaging.codec import Coding
 from bench.accuracy.imaging.light import DAY, linear
 from bench.accuracy.labels import DAMAGED, OK, Label
+from bench.accuracy.nearness import nearness
 from bench.accuracy.scenes import Scene
 from bench.accuracy.visitor import BEGIN_WALL_NS, NS_PER_H, VISITS_PER_DAY, Visitor
 from engine.config.judge import JudgeSettings
@@ -47,7 +48,7 @@ def answer_file(data: Path, label: Label, keyframes_max: int, *, references: boo
     keyframes = _keyframes(path, label, keyframes_max)
     if not keyframes:
         return _check_file(engine, path, label)
-    answers, days, examples = _judge_visits(engine, keyframes, label)
+    answers, days, example = _judge_visits(engine, keyframes, label)
     last = answers[-1]
     name, state = _final(answers)
     entry: dict[str, Any] = {
@@ -74,7 +75,19 @@ def answer_file(data: Path, label: Label, keyframes_max: int, *, references: boo
         if needs_baseline and with_reference is not None:
             entry["alone"] = {"answer": entry["answer"], "right": entry["right"]}
             entry |= with_reference
-    return FileAnswer(entry, tuple(days) if label.truth == OK else (), tuple(examples))
+    return FileAnswer(entry, tuple(days) if label.truth == OK else (), tuple(_examples(entry, example)))
+
+
+def _examples(entry: Mapping[str, Any], example: Example) -> Iterator[Example]:
+    """Yield the example of a file in its group, if it belongs to one: what was answered with a reference has none of
+    its figures, so the answer stands in the title."""
+    title = f"{entry['path']}: {entry['truth']}, answered {entry['answer']}"
+    if entry["right"] == "wrong":
+        yield replace(example, group=WRONG_FILE, title=title)
+    elif entry["truth"] == OK and example.verdict.kinds:
+        yield replace(example, group=NEAR, title=title, badness=nearness(example.verdict))
+    elif entry["truth"] not in (OK, DAMAGED) and entry["right"] == "right":
+        yield replace(example, group=HIT, title=title)
 
 
 def _keyframes(path: Path, label: Label, keyframes_max: int) -> list[CodedKeyframe]:
@@ -103,11 +116,12 @@ def _check_file(engine: Engine, path: Path, label: Label) -> FileAnswer:
 
 def _judge_visits(
     engine: Engine, keyframes: Sequence[CodedKeyframe], label: Label
-) -> tuple[list[Answer], list[Day], list[Example]]:
+) -> tuple[list[Answer], list[Day], Example]:
+    """Return the answers, the days, and an example: the first visit of an ok file that shows a fault, or the last."""
     judge_state = NEVER_SEEN
     answers: list[Answer] = []
     days: list[Day] = []
-    examples: list[Example] = []
+    example: Example | None = None
     day: list[tuple[Answer, Answer]] = []
     for number, keyframe in enumerate(keyframes):
         at_ns = BEGIN_WALL_NS + 2 * number * NS_PER_H
@@ -117,19 +131,15 @@ def _judge_visits(
         answers.append(answer)
         day.append((answer, alone))
         last = number == len(keyframes) - 1
-        wrong = label.truth == OK and answer.state == "fault"
-        if (wrong and not examples) or (last and label.truth not in (OK, DAMAGED)):
-            name = words.answer_name(answer.state, answer.kinds, answer.cause)
+        if example is None and (last or (label.truth == OK and answer.state == "fault")):
             tiles = measurement.tiles if isinstance(measurement, Measurement) else None
-            title = f"{label.path}: {label.truth}, answered {name}"
-            right = not wrong and words.is_hit(label.truth, answer.kinds, answer.cause)
-            group = "false alarm" if wrong else "hit" if right else "miss"
-            examples.append(Example(group, label.truth, title, keyframe.codec, keyframe.payload, tiles, answer.verdict))
+            example = Example(HIT, label.truth, label.path, keyframe.codec, keyframe.payload, tiles, answer.verdict)
         if len(keyframes) > 1 and (len(day) == VISITS_PER_DAY or last):
             size = f"{measurement.width}x{measurement.height}" if isinstance(measurement, Measurement) else "?"
             days.append(_day(Rig(label.path, "film", size, keyframe.codec.value, 0, "film", False), day))
             day = []
-    return answers, days, examples
+    assert example is not None  # the last visit makes one
+    return answers, days, example
 
 
 def _day(rig: Rig, visits: Sequence[tuple[Answer, Answer]]) -> Day:

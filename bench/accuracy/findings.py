@@ -1,12 +1,19 @@
-"""The raw results of a run as values: pictures, episodes, good days, greasings, and examples for the report."""
+"""The raw results of a run as values: pictures, episodes, good days, greasings, examples for the report, recordings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from bench.accuracy.camera import Rig
+from bench.accuracy.tuning.recording import Recording
 from engine.model.keyframe import Codec
 from engine.model.picture import TileMap
 from engine.model.verdict import Verdict
+
+FALSE_ALARM, NEAR, MISS, WRONG_FILE, HIT = "false alarm", "near", "miss", "wrong file", "hit"
+GROUPS: Final = (FALSE_ALARM, NEAR, MISS, WRONG_FILE, HIT)
+"""A fault announced of a good camera; a good visit near to one; a missed fault; a file answered wrongly; a found
+fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,8 @@ class Greasing:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A picture for the report. `group`: hit, miss or false alarm; `kind`: the true kind."""
+    """A picture for the report. `group`: of GROUPS; `kind`: the true kind. `badness`: orders those of a group, the
+    worst have the most."""
 
     group: str
     kind: str
@@ -93,6 +101,7 @@ class Example:
     payload: bytes
     tiles: TileMap | None
     verdict: Verdict
+    badness: float = 0.0
 
 
 @dataclass(slots=True)
@@ -104,3 +113,4 @@ class Findings:
     days: list[Day] = field(default_factory=list)
     greasings: list[Greasing] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
+    recordings: list[Recording] = field(default_factory=list)

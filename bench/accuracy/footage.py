@@ -14,7 +14,7 @@ from bench.accuracy.engine_path import keyframe_payload
 from bench.accuracy.imaging.light import Rgb
 from engine.model.keyframe import Codec
 
-PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".mpo", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _CODECS: Final = {"h264": Codec.H264, "hevc": Codec.H265}
 _TO_ANNEX_B: Final = {Codec.H264: "h264_mp4toannexb", Codec.H265: "hevc_mp4toannexb"}
 _JPEG_QUALITY: Final = 95

@@ -9,18 +9,22 @@ import cv2
 from bench.accuracy import words
 from bench.accuracy.camera import Camera
 from bench.accuracy.engine_path import NEVER_SEEN, Answer, Engine, without_noise_correction
-from bench.accuracy.findings import Day, Episode, Example, Findings, Shot
+from bench.accuracy.findings import FALSE_ALARM, HIT, MISS, NEAR, Day, Episode, Example, Findings, Shot
 from bench.accuracy.greasing import grease
 from bench.accuracy.imaging.covers import Cover
 from bench.accuracy.imaging.damage import Damage
 from bench.accuracy.imaging.exposure import ExposureShift
+from bench.accuracy.nearness import nearness
 from bench.accuracy.peers import peers
 from bench.accuracy.plan import COUNTED, CameraPlan
-from bench.accuracy.visitor import VISITS_PER_DAY, Visitor
+from bench.accuracy.tuning.recording import RecordedEpisode, Recording, episode_visits, is_hit, visits_to_confirm
+from bench.accuracy.visitor import VISITS_PER_DAY, Visit, Visitor
 from engine.config.judge import JudgeSettings
 from engine.model.measurement import Measurement
 
-_EXAMPLES_MAX: Final = 6
+_EXAMPLES_MAX: Final = {FALSE_ALARM: 6, NEAR: 2, MISS: 6, HIT: 6}
+"""Most examples of one camera, by group; the worst are kept."""
+_NEAR_MIN: Final = 0.5
 _HIT_SAMPLING: Final = 7
 """Every so many-th hit of a camera is an example; which ones differs from camera to camera."""
 
@@ -49,19 +53,25 @@ class _Patrol:
         self._rig = camera.rig
         self._usual_sharpness: float | None = None
         self._findings = Findings()
-        settings = JudgeSettings()
-        self._visits_to_confirm = max(settings.confirm_m, settings.frozen_visits)
+        self._settings = JudgeSettings()
+        self._recorded_episodes: list[RecordedEpisode] = []
 
     def run(self) -> Findings:
         answers = self._visitor.learn(self._plan.learn_visits)
+        learned, days = self._visitor.take_judged(), []
         scores = sorted(answer.sharpness for answer in answers if answer.sharpness is not None)
         self._usual_sharpness = scores[len(scores) // 2] if scores else None
         for _ in range(self._plan.good_days):
             self._run_good_day()
+            days.append(self._visitor.take_judged())
         for damages in self._plan.episodes:
             self._run_episode(damages)
         if self._plan.greasing:
-            self._findings.greasings.append(grease(self._visitor, self._plan.seed, self._visits_to_confirm))
+            confirm_visits = visits_to_confirm(self._settings)
+            self._findings.greasings.append(grease(self._visitor, self._plan.seed, confirm_visits))
+        if self._plan.recorded:
+            recording = Recording(self._rig, learned, tuple(days), tuple(self._recorded_episodes))
+            self._findings.recordings.append(recording)
         return self._findings
 
     def _run_good_day(self) -> None:
@@ -81,9 +91,11 @@ class _Patrol:
             alone_faults += alone.state == "fault"
             if answer.announced == "fault" and not announced:
                 announced = words.answer_name("fault", answer.announced_kinds, answer.announced_cause)
-                self._record_example(
-                    "false alarm", "good", f"good, announced {announced}", payload, measurement, answer
-                )
+                title = f"good, announced {announced}"
+                self._record_example(FALSE_ALARM, "good", title, payload, measurement, answer)
+            elif not announced and (near := nearness(answer.verdict)) >= _NEAR_MIN:
+                title = f"good, {answer.state} {' '.join(answer.kinds)}"
+                self._record_example(NEAR, "good", title, payload, measurement, answer, near)
         self._visitor.skip_to_morning(VISITS_PER_DAY)
         self._findings.days.append(
             Day(self._rig, VISITS_PER_DAY, unknown, faults, announced, alone_unknown, alone_faults, tuple(kind_figures))
@@ -96,16 +108,18 @@ class _Patrol:
         damage = damages[-1]
         truth = damage.truth if isinstance(damage, Cover | ExposureShift) else damage.kind
         visits = 0
-        for visit in range(1, self._visits_to_confirm + 2):
+        judged: list[Visit] = []
+        for visit in range(1, episode_visits(self._settings) + 1):
             payload, measurement = self._visitor.visit(damages)
             answer, judge_state = self._engine.judge(measurement, judge_state, self._visitor.now_ns)
             alone, alone_state = self._engine.judge(measurement, alone_state, self._visitor.now_ns)
+            judged.append((self._visitor.now_ns, measurement))
             if visit == 1 and damage.kind in ("defocus", "motion"):
                 self._record_shot(damage.kind, damage.strength, payload, alone, answer)
-            hit, alone_hit = _is_hit(truth, answer), _is_hit(truth, alone)
+            hit, alone_hit = is_hit(truth, answer), is_hit(truth, alone)
             if hit and not visits:
                 visits = visit
-            if hit and visit > 1 and (alone_hit or visit >= self._visits_to_confirm):
+            if hit and visit > 1 and (alone_hit or visit >= visits_to_confirm(self._settings)):
                 break
         name = words.answer_name(answer.announced, answer.announced_kinds, answer.announced_cause)
         counted = damage.strength >= COUNTED.get(truth, 0.0)
@@ -128,8 +142,11 @@ class _Patrol:
             )
         )
         if counted:
-            title = f"{damage.kind} {damage.strength:g} {damage.unit} {damage.detail}: {name}"
-            self._record_example("hit" if hit else "miss", truth, title, payload, measurement, answer)
+            self._recorded_episodes.append(RecordedEpisode(truth, tuple(judged)))
+            variant = f" {damage.detail}" if damage.detail else ""
+            title = f"{damage.kind} {damage.strength:g} {damage.unit}{variant}: {name}"
+            badness = damage.strength / COUNTED.get(truth, 1.0)
+            self._record_example(HIT if hit else MISS, truth, title, payload, measurement, answer, badness)
 
     def _record_shot(self, kind: str, strength: float, payload: bytes, alone: Answer, answer: Answer) -> None:
         codec, at_ns = self._plan.coding.codec, self._visitor.now_ns
@@ -151,22 +168,27 @@ class _Patrol:
         )
 
     def _record_example(
-        self, group: str, kind: str, title: str, payload: bytes, measurement: Measurement | str, answer: Answer
+        self,
+        group: str,
+        kind: str,
+        title: str,
+        payload: bytes,
+        measurement: Measurement | str,
+        answer: Answer,
+        badness: float = 0.0,
     ) -> None:
-        recorded = sum(example.group == group for example in self._findings.examples)
         sampled = len(self._findings.episodes) % _HIT_SAMPLING == self._plan.index % _HIT_SAMPLING
-        if recorded >= _EXAMPLES_MAX or (group == "hit" and not sampled):
+        if group == HIT and not sampled:
             return
         rig = self._rig
-        full_title = f"{title} ({rig.size} {rig.codec} {rig.kbps} kbit/s, {rig.light})"
+        camera = f"{rig.scene}, {rig.size} {rig.codec} {rig.kbps} kbit/s, {rig.light}"
+        full_title = f"{title} ({camera}{', ' * bool(rig.frame)}{rig.frame})"
         tiles = measurement.tiles if isinstance(measurement, Measurement) else None
-        self._findings.examples.append(
-            Example(group, kind, full_title, self._plan.coding.codec, payload, tiles, answer.verdict)
+        examples = self._findings.examples
+        examples.append(
+            Example(group, kind, full_title, self._plan.coding.codec, payload, tiles, answer.verdict, badness)
         )
-
-
-def _is_hit(truth: str, answer: Answer) -> bool:
-    """Return whether the right kind is announced. For the night mode, which is no fault: whether no fault is."""
-    if truth == "ir_night":
-        return answer.announced != "fault"
-    return answer.announced == "fault" and words.is_hit(truth, answer.announced_kinds, answer.announced_cause)
+        of_group = [example for example in examples if example.group == group]
+        if len(of_group) > _EXAMPLES_MAX[group]:
+            least = min(of_group, key=lambda example: example.badness)
+            self._findings.examples = [example for example in examples if example is not least]

@@ -87,15 +87,18 @@ class CameraPlan:
     frame: Frame | None = None
     dim_to: float = 0.0
     compared: bool = False
+    recorded: bool = False
+    """Whether its measurements are kept, to be judged again."""
 
 
 def plan(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]:
-    """Return the cameras of a run, the costly ones first."""
+    """Return the cameras of a run, the costly ones first. An unseen scene has one, with fewer good days."""
     chosen = _quick_scenes(scenes) if quick else list(scenes)
     cameras: list[CameraPlan] = []
     turns: dict[str, int] = {}
     for scene in chosen:
-        for _ in range(1 if quick else _CAMERAS_OF_VIEW[scene.size]):
+        days = {"1080p": 2, "720p": 3}.get(scene.size, 4 if scene.unseen else 8)
+        for _ in range(1 if quick or scene.unseen else _CAMERAS_OF_VIEW[scene.size]):
             turn = turns.get(scene.size, 0)
             turns[scene.size] = turn + 1
             index = len(cameras)
@@ -108,9 +111,9 @@ def plan(scenes: Sequence[Scene], seed: int, *, quick: bool) -> list[CameraPlan]
                     sensor=SENSORS[turn % len(SENSORS)],
                     infrared=index % _INFRARED_EVERY == _INFRARED_EVERY - 1,
                     learn_visits=8 if quick else 12,
-                    good_days=1 if quick else {"1080p": 2, "720p": 3}.get(scene.size, 8),
-                    episodes=tuple(_episodes(index, quick=quick)),
-                    greasing=not quick and scene.size in ("D1", SMALL) and turn % 4 == 0,
+                    good_days=1 if quick else days,
+                    episodes=tuple(_episodes(index, seed, quick=quick)),
+                    greasing=not quick and not scene.unseen and scene.size in ("D1", SMALL) and turn % 4 == 0,
                     seed=seed,
                 )
             )
@@ -127,10 +130,10 @@ def _quick_scenes(scenes: Sequence[Scene]) -> list[Scene]:
     return [*large, *list(by_source.values())[:10:2]]
 
 
-def _episodes(index: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
+def _episodes(index: int, run_seed: int, *, quick: bool) -> Iterator[tuple[Damage, ...]]:
     """Return the damages of a camera: all strengths of blur and cover, and a selection of the others that differs from
     camera to camera."""
-    seed = 1000 + index
+    seed = 1000 * run_seed + index
     turn = index
 
     def select(values: Sequence[float], count: int) -> list[float]:

@@ -3,10 +3,12 @@
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from bench.accuracy.camera import Rig
 from bench.accuracy.files import FileAnswer, answer_file
 from bench.accuracy.findings import Findings
 from bench.accuracy.labels import OK, Label
@@ -15,8 +17,11 @@ from bench.accuracy.plan import CameraPlan, plan, plan_framed
 from bench.accuracy.reporting import acceptance
 from bench.accuracy.reporting.frames import frames_table
 from bench.accuracy.reporting.kinds import films_table, good_table, greasing_table, kinds_table
+from bench.accuracy.reporting.seeds import headline, spread
 from bench.accuracy.reporting.sharpness import sharpness_tables
-from bench.accuracy.scenes import sources, views
+from bench.accuracy.scenes import Scene, sources, views
+from bench.accuracy.tuning.cross_validation import cross_validate
+from bench.accuracy.unseen import unseen_scenes
 from engine.kernels.warmup import warm_up
 
 KEYFRAMES_MAX: Final = 150
@@ -26,36 +31,90 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def run(data: Path, labels: Sequence[Label], *, seed: int, jobs: int, quick: bool) -> tuple[dict[str, Any], Findings]:
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is made of. `unseen`: a folder of photographs that no rule was tuned on, or None. `seeds`: the first
+    makes the tables; the others repeat the cameras of both plans for the spread of the main figures."""
+
+    data: Path
+    labels: Sequence[Label]
+    unseen: Path | None = None
+    seeds: tuple[int, ...] = (1,)
+    jobs: int = 1
+    quick: bool = False
+    cross_validate: bool = False
+
+
+def run(options: RunOptions) -> tuple[dict[str, Any], Findings]:
     """Return the result as JSON, and the findings it is made of.
 
-    Raises ValueError if no picture of `data` is a sharp source.
+    Raises ValueError if no picture of `data` is a sharp source, no photograph of `unseen` is one, or there are too few
+    scenes to cross-validate.
     """
     began_s = time.monotonic()
     warm_up()
-    scenes = [view for name, native in sources(data, labels) for view in views(name, native)]
-    if not scenes:
+    data, labels, seed, quick = options.data, options.labels, options.seeds[0], options.quick
+    natives = dict(sources(data, labels))
+    seen = [view for name, native in natives.items() for view in views(name, native)]
+    if not seen:
         raise ValueError(f"{data}: no ok row of labels.csv is a sharp picture of at least 280 lines")
-    cameras = plan(scenes, seed, quick=quick)
-    framed = plan_framed(scenes, seed, quick=quick)
+    unseen = unseen_scenes(options.unseen, list(natives.values())) if options.unseen is not None else []
+    cameras = _cameras(seen, unseen, seed, options)
     limit = KEYFRAMES_MAX_QUICK if quick else KEYFRAMES_MAX
     selected = [label for label in labels if not quick or label.truth != OK] or list(labels)
-    findings = _merged(list(_map_parallel(patrol, [*cameras, *framed], jobs)))
-    findings, compared = _split(findings)
-    answers = list(_map_parallel(_AnswerFile(data, limit, not quick), selected, jobs))
+    findings = _patrolled([*cameras, *plan_framed(seen, seed, quick=quick)], options.jobs)
+    main, compared, other = (_part(findings, which) for which in (_is_main, _is_compared, _is_unseen))
+    answers = list(_map_parallel(_AnswerFile(data, limit, not quick), selected, options.jobs))
     result = {
         "data": data.name,
         "seed": seed,
         "quick": quick,
-        **_tables(findings, answers, seed),
+        **_tables(main, seed),
+        **_file_tables(answers),
+        "greasing": greasing_table(findings.greasings),
         "frames": frames_table(compared.episodes, compared.days),
-        "cameras": len(cameras),
-        "scenes": sorted({camera.scene.name for camera in cameras}),
-        "seconds": round(time.monotonic() - began_s, 1),
+        "unseen": _tables(other, seed) if unseen else None,
+        "cameras": sum(not camera.scene.unseen for camera in cameras),
+        "scenes": sorted({camera.scene.name for camera in cameras if not camera.scene.unseen}),
+        "unseen_scenes": sorted({camera.scene.name for camera in cameras if camera.scene.unseen}),
     }
+    result["seeds"] = _seeds_table(result, seen, unseen, options)
+    if options.cross_validate:
+        shots = [*main.shots, *other.shots]
+        result["cross_validation"] = cross_validate(findings.recordings, shots, options.jobs)
+    result["seconds"] = round(time.monotonic() - began_s, 1)
     result["demands"] = acceptance.table(result)
     findings.examples.extend(example for answer in answers for example in answer.examples)
     return result, findings
+
+
+def _cameras(seen: Sequence[Scene], unseen: Sequence[Scene], seed: int, options: RunOptions) -> list[CameraPlan]:
+    """Return the cameras of both plans; their measurements are kept if the run is to be cross-validated."""
+    planned = [*plan(seen, seed, quick=options.quick), *plan(unseen, seed, quick=options.quick)]
+    return [replace(camera, recorded=options.cross_validate) for camera in planned]
+
+
+def _seeds_table(
+    result: Mapping[str, Any], seen: Sequence[Scene], unseen: Sequence[Scene], options: RunOptions
+) -> dict[str, Any] | None:
+    """Run both plans again with every further seed, and return the spread of the main figures; None for one seed."""
+    if len(options.seeds) < 2:
+        return None
+    tables = [(result, result["unseen"])]
+    for seed in options.seeds[1:]:
+        findings = _patrolled(_cameras(seen, unseen, seed, replace(options, cross_validate=False)), options.jobs)
+        other = _tables(_part(findings, _is_unseen), seed) if unseen else None
+        tables.append((_tables(_part(findings, _is_main), seed), other))
+    others = [table for _, table in tables if table is not None]
+    return {
+        "seeds": list(options.seeds),
+        "seen": spread([headline(table) for table, _ in tables]),
+        "unseen": spread([headline(table) for table in others]) if others else None,
+    }
+
+
+def _patrolled(cameras: Sequence[CameraPlan], jobs: int) -> Findings:
+    return _merged(list(_map_parallel(patrol, cameras, jobs)))
 
 
 def _merged(findings: Sequence[Findings]) -> Findings:
@@ -66,31 +125,43 @@ def _merged(findings: Sequence[Findings]) -> Findings:
         days=[day for of_camera in findings for day in of_camera.days],
         greasings=[greasing for of_camera in findings for greasing in of_camera.greasings],
         examples=[example for of_camera in findings for example in of_camera.examples],
+        recordings=[recording for of_camera in findings for recording in of_camera.recordings],
     )
 
 
-def _split(findings: Findings) -> tuple[Findings, Findings]:
-    """Return the findings of the plan, and those of the cameras that are there to compare frames by."""
-
-    def part(compared: bool) -> Findings:
-        return Findings(
-            shots=[shot for shot in findings.shots if shot.rig.compared == compared],
-            episodes=[episode for episode in findings.episodes if episode.rig.compared == compared],
-            days=[day for day in findings.days if day.rig.compared == compared],
-            greasings=[] if compared else findings.greasings,
-            examples=[] if compared else findings.examples,
-        )
-
-    return part(compared=False), part(compared=True)
+def _part(findings: Findings, which: Callable[[Rig], bool]) -> Findings:
+    """Return the shots, episodes and days of the cameras that `which` names."""
+    return Findings(
+        shots=[shot for shot in findings.shots if which(shot.rig)],
+        episodes=[episode for episode in findings.episodes if which(episode.rig)],
+        days=[day for day in findings.days if which(day.rig)],
+    )
 
 
-def _tables(findings: Findings, answers: Sequence[FileAnswer], seed: int) -> dict[str, Any]:
-    rights = [answer.json["right"] for answer in answers]
+def _is_compared(rig: Rig) -> bool:
+    return rig.compared
+
+
+def _is_unseen(rig: Rig) -> bool:
+    return rig.unseen
+
+
+def _is_main(rig: Rig) -> bool:
+    return not rig.compared and not rig.unseen
+
+
+def _tables(findings: Findings, seed: int) -> dict[str, Any]:
+    """Return the tables of cameras: sharpness, kinds of fault, good days."""
     return {
         **sharpness_tables(findings.shots, seed),
         **kinds_table(findings.episodes, findings.days, seed),
         **good_table(findings.days),
-        "greasing": greasing_table(findings.greasings),
+    }
+
+
+def _file_tables(answers: Sequence[FileAnswer]) -> dict[str, Any]:
+    rights = [answer.json["right"] for answer in answers]
+    return {
         "films": films_table([day for answer in answers for day in answer.days]),
         "labels": [answer.json for answer in answers],
         "labels_right": {word: rights.count(word) for word in ("right", "unknown", "wrong")},
@@ -122,6 +193,3 @@ def _with_progress(results: Iterable[_Out], total: int) -> Iterator[_Out]:
         if terminal:
             print(f"\r{number}/{total}", end="\n" if number == total else "", file=sys.stderr, flush=True)
         yield result
-
-
-__all__ = ["CameraPlan", "run"]

@@ -42,13 +42,14 @@ SMALL: Final = "small"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A sharp picture, cut or shrunk to a size that a camera sends. `name`: its source; views of one source share
-    it."""
+    """A sharp picture, cut or shrunk to a size that a camera sends. `name`: its source; views of one source share it.
+    `unseen`: whether it is none of the pictures that rules were tuned on."""
 
     name: str
     view: str
     size: str
     light: Linear
+    unseen: bool = False
 
     @property
     def seed(self) -> int:
@@ -58,7 +59,7 @@ class Scene:
 
 def sources(data: Path, labels: Sequence[Label]) -> Iterator[tuple[str, Rgb]]:
     """Yield name and native picture of every ok row that is sharp, one per room, the largest first."""
-    thumbnails: list[Grey] = []
+    rooms: list[Grey] = []
     candidates: list[tuple[str, Rgb]] = []
     for label in labels:
         if label.truth != OK:
@@ -71,9 +72,9 @@ def sources(data: Path, labels: Sequence[Label]) -> Iterator[tuple[str, Rgb]]:
         if native is not None:
             candidates.append((label.path, native))
     for name, native in sorted(candidates, key=lambda candidate: -candidate[1].size):
-        thumbnail = _thumbnail(native)
-        if not any(_is_same_room(thumbnail, other) for other in thumbnails):
-            thumbnails.append(thumbnail)
+        room = thumbnail(native)
+        if not any(is_same_room(room, other) for other in rooms):
+            rooms.append(room)
             yield name, native
 
 
@@ -161,7 +162,7 @@ def _shrunk(rgb: Rgb, columns: int, rows: int) -> Rgb:
     return levels(np.asarray(cv2.resize(linear(rgb), (columns, rows), interpolation=cv2.INTER_AREA), np.float32))
 
 
-def _thumbnail(rgb: Rgb) -> Grey:
+def thumbnail(rgb: Rgb) -> Grey:
     """Return the picture in grey, _THUMBNAIL_COLUMNS wide."""
     rows = round(rgb.shape[0] * _THUMBNAIL_COLUMNS / rgb.shape[1])
     return np.asarray(
@@ -169,11 +170,11 @@ def _thumbnail(rgb: Rgb) -> Grey:
     )
 
 
-def _is_same_room(thumbnail: Grey, other: Grey) -> bool:
-    """Return whether the middle of `thumbnail` is found anywhere in `other` at a similar scale: the two may be
+def is_same_room(room: Grey, other: Grey) -> bool:
+    """Return whether the middle of the thumbnail `room` is found anywhere in `other` at a similar scale: the two may be
     different crops or sizes of one picture."""
-    rows, columns = thumbnail.shape
-    middle = thumbnail[rows // 4 : -(rows // 4), columns // 4 : -(columns // 4)]
+    rows, columns = room.shape
+    middle = room[rows // 4 : -(rows // 4), columns // 4 : -(columns // 4)]
     for scale in _SCALES:
         template = cv2.resize(middle, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         if template.shape[0] > other.shape[0] or template.shape[1] > other.shape[1]:

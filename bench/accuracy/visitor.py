@@ -20,6 +20,9 @@ LEARN_ROUNDS: Final = 3
 
 _INFRARED: Final = (InfraredNight(1.0),)
 
+Visit = tuple[int, Measurement | str]
+"""Wall time in ns, and the measurement or the reason why there is none."""
+
 
 class Visitor:
     """Visits `camera`. `judge_state` and `now_ns` are those after the latest visit; callers may save and restore the
@@ -31,6 +34,7 @@ class Visitor:
         self.judge_state = NEVER_SEEN
         self.now_ns = BEGIN_WALL_NS
         self._number = 0
+        self._judged: list[Visit] = []
 
     def mode(self, turn: int) -> tuple[Damage, ...]:
         """Return the damages of visit `turn` of a day: an infrared camera is in night mode on the first and the
@@ -55,7 +59,13 @@ class Visitor:
     def judge(self, measurement: Measurement | str) -> Answer:
         """Judge a picture with the camera's judge state, and update it."""
         answer, self.judge_state = self.engine.judge(measurement, self.judge_state, self.now_ns)
+        self._judged.append((self.now_ns, measurement))
         return answer
+
+    def take_judged(self) -> tuple[Visit, ...]:
+        """Return what `judge` was given since the last call, and forget it."""
+        judged, self._judged = tuple(self._judged), []
+        return judged
 
     def judge_alone(self, measurement: Measurement | str) -> Answer:
         """Judge a picture as that of a camera never seen."""

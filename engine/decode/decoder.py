@@ -116,9 +116,10 @@ class Decoder:
     def _is_left_over(self, data: bytes, unit: AccessUnit, picture: Picture) -> bool:
         """Whether the last slice's data go on after the picture's last block, as they do after lost synchronisation.
 
-        libavcodec does not say so; but then a second decode without the end of the data gives the same picture. It is
-        done only for what few whole pictures have: blocks that do not fit together (H.265; libavcodec notices most
-        of them in H.264), or a shape that a wrong height gives.
+        libavcodec does not say so; but then a second decode without the end of the data gives the same picture, in
+        colour too: the end of a whole picture's data may hold nothing but colour. It is done only for what few whole
+        pictures have: blocks that do not fit together (H.265; libavcodec notices most of them in H.264), or a shape
+        that a wrong height gives.
         """
         narrow, wide = sorted((picture.width, picture.height))
         excess_max = _GRID_EXCESS_SMALL_MAX if picture.width * picture.height <= _SMALL_PIXELS else _GRID_EXCESS_MAX
@@ -132,7 +133,7 @@ class Decoder:
             frame, _ = self._decode(picture.codec, shortened, unit)
         except DecodeError:
             return False
-        return np.array_equal(picture_of(frame, picture.codec).luma, picture.luma)
+        return _is_same(picture_of(frame, picture.codec), picture)
 
     def _acquire_context(self, codec: Codec, unit: AccessUnit) -> av.VideoCodecContext:
         """Return a context for this picture: a cached one where that is safe, else a new one.
@@ -168,6 +169,12 @@ class Decoder:
             options["skip_loop_filter"] = "all"
         context.options = options
         return context
+
+
+def _is_same(picture: Picture, other: Picture) -> bool:
+    """Whether two pictures have the same samples, in every plane."""
+    planes, other_planes = ((of.luma, *(of.chroma or ())) for of in (picture, other))
+    return all(np.array_equal(*pair) for pair in zip(planes, other_planes, strict=True))
 
 
 def _coded_damage(picture: Picture, data: bytes) -> tuple[str, ...]:

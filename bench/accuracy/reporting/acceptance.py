@@ -97,18 +97,5 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
-BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
-
-
-def replace_tables(page: str, result: Mapping[str, Any]) -> str:
-    """Return `page` with the tables of `result` between its two marks. Raises ValueError if it has no marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} ... {END}; add these two lines where the tables belong")
-    run = f"Seed {result['seed']}, {result['cameras']} cameras on {len(result['scenes'])} scenes, {result['data']}."
-    return f"{before}{BEGIN}\n{run}\n\n{markdown(result)}{END}{after}"
-
-
 def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)

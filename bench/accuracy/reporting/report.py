@@ -1,30 +1,24 @@
 """Writes one self-contained HTML page about a run: figures against demands, plots, pictures with their tile maps."""
 
-import base64
 import html
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from bench.accuracy.engine_path import structure_min
-from bench.accuracy.findings import Example, Findings
-from bench.accuracy.reporting import acceptance
+from bench.accuracy.findings import HIT, Example, Findings
+from bench.accuracy.reporting import acceptance, generalisation
+from bench.accuracy.reporting.page import markdown
+from bench.accuracy.reporting.pictures import data_url, figure
 from bench.accuracy.reporting.plots import LABELS, draw
-from engine.decode.render import decode_rgb
-from engine.errors import DecodeError
-from engine.worker.annotate import draw_check
+from bench.accuracy.reporting.worst import write_worst
 
-_WIDTH_PX: Final = 760
-_JPEG_QUALITY: Final = 82
-_PER_KIND_MAX: Final = {"hit": 1, "miss": 2, "false alarm": 12}
-_SHOWN_MAX: Final = {"hit": 18, "miss": 24, "false alarm": 12}
 _PAGE: Final = Path(__file__).with_name("report.html")
 
 
 def write_report(folder: Path, result: Mapping[str, Any], findings: Findings) -> Path:
-    """Write report.html, its plots, and its tables as accuracy.md into `folder`; return the path of the page.
+    """Write report.html, its plots, worst.html, and the tables as accuracy.md into `folder`; return the path of
+    report.html.
 
     Raises OSError if the folder cannot be written.
     """
@@ -32,9 +26,10 @@ def write_report(folder: Path, result: Mapping[str, Any], findings: Findings) ->
     plots = draw(result, findings)
     for name, png in plots.items():
         (folder / f"{name}.png").write_bytes(png)
-    (folder / "accuracy.md").write_text(acceptance.markdown(result), encoding="utf-8")
+    (folder / "accuracy.md").write_text(markdown(result), encoding="utf-8")
     page = folder / "report.html"
     page.write_text(_page(result, plots, findings.examples), encoding="utf-8")
+    write_worst(folder, _summary(result), findings.examples)
     return page
 
 
@@ -43,7 +38,7 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         summary=html.escape(_summary(result)),
         demands=_demands(acceptance.table(result)),
-        **{f"plot_{name}": _image("png", png) for name, png in plots.items()},
+        **{f"plot_{name}": data_url("png", png) for name, png in plots.items()},
         measures=_measures(auc),
         planted=_planted(result["planted"]),
         by_size=_breakdown(auc["by_size"]),
@@ -57,9 +52,8 @@ def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Seque
         good=_good(result["good"]),
         greasing=_greasing(result["greasing"]["cameras"]),
         labels=_labels(result["labels"]),
-        false_alarms=_gallery("false alarm", examples),
-        misses=_gallery("miss", examples),
-        hits=_gallery("hit", examples),
+        generalisation=_generalisation(result),
+        hits=_hits(examples),
     )
 
 
@@ -121,6 +115,21 @@ def _labels(labels: Sequence[Mapping[str, Any]]) -> str:
         for row in sorted(labels, key=lambda row: ("wrong", "unknown", "right").index(row["right"]))
     )
     return _table(("file", "a person sees", "answer", "with its reference", "sharpness", "keyframes", ""), rows)
+
+
+def _generalisation(result: Mapping[str, Any]) -> str:
+    """Return the tables of unseen scenes, cross-validation and seeds, those that the run has."""
+    parts = [
+        f'<h3>{_plain(table.title)}</h3><div class="scroll">'
+        + _table(table.header, (tuple(cell.replace("**", "") for cell in row) for row in table.rows))
+        + f"</div>{''.join(f'<p>{_plain(note)}</p>' for note in table.notes)}"
+        for table in generalisation.tables(result)
+    ]
+    return "\n".join(parts) or "<p>Not measured: see --scenes, --cross-validate and --seeds.</p>"
+
+
+def _plain(text: str) -> str:
+    return html.escape(text.replace("`", ""))
 
 
 def _summary(result: Mapping[str, Any]) -> str:
@@ -214,35 +223,10 @@ def _matrix(cut: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> s
     return f"<h3>Hit rate by {html.escape(cut)}</h3>" + _table(("kind", *table), rows)
 
 
-def _gallery(group: str, examples: Sequence[Example]) -> str:
-    figures: list[str] = []
-    per_kind: dict[str, int] = {}
-    for example in sorted(
-        (example for example in examples if example.group == group), key=lambda example: example.kind
-    ):
-        if per_kind.get(example.kind, 0) >= _PER_KIND_MAX[group] or len(figures) >= _SHOWN_MAX[group]:
-            continue
-        try:
-            figure = _figure(example)
-        except DecodeError:
-            continue
-        per_kind[example.kind] = per_kind.get(example.kind, 0) + 1
-        figures.append(figure)
-    return "\n".join(figures) or "<p>None.</p>"
-
-
-def _figure(example: Example) -> str:
-    rgb = decode_rgb(example.codec, example.payload, _WIDTH_PX)
-    sheet = draw_check(rgb, example.tiles, example.verdict, "", structure_min(example.verdict))
-    out = io.BytesIO()
-    sheet.save(out, "JPEG", quality=_JPEG_QUALITY)
-    title = html.escape(example.title)
-    image = _image("jpeg", out.getvalue())
-    return f'<figure><img src="{image}" alt="{title}"><figcaption>{title}</figcaption></figure>'
-
-
-def _image(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+def _hits(examples: Sequence[Example]) -> str:
+    """Return one found fault of each kind."""
+    of_kind = {example.kind: example for example in reversed(examples) if example.group == HIT}
+    return "\n".join(figure(of_kind[kind]) for kind in sorted(of_kind)) or "<p>None.</p>"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

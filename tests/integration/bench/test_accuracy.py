@@ -135,11 +135,14 @@ def test_the_report_is_one_page_that_needs_no_other_file(ran: tuple[dict[str, An
         "strength.png",
         "causes.png",
         "hits.png",
+        "worst.html",
     }
     assert page.count("data:image/png;base64,") == 5
-    assert page.count("<figure>") >= 3
-    assert "http" not in page.replace("http-equiv", "")
-    assert "$" not in page.partition("</style>")[2]
+    worst = (report / "worst.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") + worst.count("<figure>") >= 3
+    for text in (page, worst):
+        assert "http" not in text.replace("http-equiv", "")
+        assert "$" not in text.partition("</style>")[2]
 
 
 def test_a_directory_without_labels_is_refused_with_a_remedy(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.accuracy.reporting import acceptance
+from bench.accuracy.reporting.page import BEGIN, END, replace_tables
 from bench.accuracy.reporting.statistics import auc, auc_interval, roc, shuffled_auc, wilson
 
 
@@ -84,12 +84,12 @@ def test_the_tables_go_between_the_marks_of_a_page_and_nowhere_else() -> None:
         "told_apart": rate, "false_alarm_rate": 0.0, "unknown_rate": 0.0, "shuffled_auc": {"sharpness": 0.5},
         "planted": {"lost": 0.1}, "causes": {"covered": {"covered": 30}},
     }  # fmt: skip
-    page = f"before\n{acceptance.BEGIN}\nof another run\n{acceptance.END}\nafter\n"
-    written = acceptance.replace_tables(page, result)
+    page = f"before\n{BEGIN}\nof another run\n{END}\nafter\n"
+    written = replace_tables(page, result)
     assert written.startswith("before\n")
-    assert written.endswith(f"{acceptance.END}\nafter\n")
+    assert written.endswith(f"{END}\nafter\n")
     assert "of another run" not in written
     assert "| covered | 100.0% | 90.0% to 100.0% | 30 | covered 30 |" in written
-    assert acceptance.replace_tables(written, result) == written
+    assert replace_tables(written, result) == written
     with pytest.raises(ValueError, match="has no <!-- accuracy: begin -->"):
-        acceptance.replace_tables("a page", result)
+        replace_tables("a page", result)

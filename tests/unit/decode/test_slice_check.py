@@ -74,6 +74,23 @@ def test_h265_that_lost_synchronisation_is_damage() -> None:
     assert missed <= shown // 20, f"{missed} of {shown}"
 
 
+def test_a_slice_whose_end_holds_nothing_but_colour_is_whole() -> None:
+    """Found on photographs: whole H.265 pictures of 512x384 were called damaged, since only their luma was compared."""
+    generator = np.random.default_rng(3)
+    squares = generator.integers(60, 200, (48, 64, 1)).repeat(8, 0).repeat(8, 1)  # blocks that do not fit together
+    rgb = np.repeat(squares, 3, axis=2)
+    rgb[320:, 448:] = 128
+    rgb[320:, 448:, 2] += generator.integers(-120, 120, (64, 64))
+    payload = encode(Codec.H265, [rgb.astype(np.uint8)], gop=1)[0]
+    shortened = without_slice_end(Codec.H265, payload)
+    assert shortened is not None
+    decoder = Decoder()
+    luma = np.array(decoder.decode(Codec.H265, payload).luma)
+    assert np.array_equal(decoder.decode(Codec.H265, shortened).luma, luma)
+    assert decoder.decode(Codec.H265, payload).damage == ()
+    decoder.close()
+
+
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_end_of_the_last_slice_is_what_is_left_off(codec: Codec) -> None:
     payload = coded(codec)

@@ -1,0 +1,1 @@
+"""What tuning the thresholds on some scenes gives on others: recorded measurements judged again."""
