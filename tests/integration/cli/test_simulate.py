@@ -12,7 +12,7 @@ import pytest
 KEYS = {
     "plan", "cameras", "uplinks", "platforms", "counties", "hours", "cores", "seed", "revision", "visits",
     "visits_by_class", "coverage", "coverage_by_county", "lag_s", "achieved_period_s", "stretch_max", "shed",
-    "first_round", "connections", "mbit_s", "cpu", "demand_per_s_max", "cores_needed", "connections_needed",
+    "first_round", "connections", "mbit_s", "network", "cpu", "demand_per_s_max", "cores_needed", "connections_needed",
     "bottlenecks", "due", "failures", "presumed", "expired", "outages", "troubles", "promises", "events", "digest",
 }  # fmt: skip
 CLASSES = {"key_point", "ordinary", "suspicious", "offline"}
@@ -54,6 +54,8 @@ def test_json_has_what_the_page_says(morning: Path) -> None:
     assert found["visits"] == sum(found["visits_by_class"].values()) > 1500
     assert found["cores_needed"] == 1
     assert found["connections_needed"] > 3
+    assert set(found["network"]) == {"sub_visits", "gbyte", "mbit_s_p95", "uplinks", "counties"}
+    assert set(found["network"]["counties"]) == {"max", "median", "busiest"}
     assert found["promises"]["broken"] == []
     assert len(found["digest"]) == 32
 
