@@ -54,7 +54,8 @@ CODES = SEASON_ACUTANCE + TILES
 class BaselineFigures(NamedTuple):
     """Usual figures of the whole picture, by their names in docs/figures.md.
 
-    `change`: median change of a tile from one visit to the next, in levels.
+    `change`: median change of a tile from one visit to the next, in levels. The gradients are all 0 in a baseline that
+    was stored before they were measured, until the next good visit.
     """
 
     luma_mean: float = 0.0
@@ -63,11 +64,17 @@ class BaselineFigures(NamedTuple):
     column_pattern: float = 0.0
     clipped_bright_share: float = 0.0
     change: float = 0.0
+    gradient_across: float = 0.0
+    gradient_down: float = 0.0
+    gradient_product: float = 0.0
 
 
 _NO_FIGURES = BaselineFigures()
 _HEADER = struct.Struct(f"<HHQQ{len(BaselineFigures._fields)}f")
 BASELINE_BYTES = _HEADER.size + CODES
+_FIGURE_BYTES = 4
+_EARLIER_BYTES = BASELINE_BYTES - 3 * _FIGURE_BYTES
+"""Size of a baseline without the gradients, as it was stored before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,9 @@ class Baseline:
     @staticmethod
     def from_bytes(blob: bytes) -> "Baseline":
         """Return the value that was stored; that of a camera never seen if the size or the header is not valid."""
+        if len(blob) == _EARLIER_BYTES:
+            end = len(blob) - CODES
+            blob = blob[:end] + bytes(BASELINE_BYTES - _EARLIER_BYTES) + blob[end:]
         if len(blob) != BASELINE_BYTES:
             return Baseline()
         visits, season_visits, updated_ns, season_updated_ns, *figures = _HEADER.unpack_from(blob)

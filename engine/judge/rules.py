@@ -24,7 +24,7 @@ from engine.model.measurement import Measurement, Scores
 from engine.model.verdict import Cause, FaultKind, State, UnknownReason, Verdict
 from engine.model.visit import NOT_JUDGED, VisitFailure
 
-RULES_VERSION = "7"
+RULES_VERSION = "8"
 """Changed whenever the same figures, thresholds and judge state could give another verdict."""
 
 INFRARED_CHROMA_MAX = 1.5
@@ -284,6 +284,9 @@ def _baseline_figures(measurement: Measurement, change: float) -> BaselineFigure
         column_pattern=figures["column_pattern"],
         clipped_bright_share=figures["clipped_bright_share"],
         change=change,
+        gradient_across=figures.get("gradient_across", 0.0),
+        gradient_down=figures.get("gradient_down", 0.0),
+        gradient_product=figures.get("gradient_product", 0.0),
     )
 
 

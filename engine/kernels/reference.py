@@ -89,7 +89,9 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     sobel_y = (sw + 2 * down + se) - (nw + 2 * up + ne)
     noise = (nw + ne + sw + se) - 2 * (up + down + left + right) + 4 * c
     sobel = sobel_x**2 + sobel_y**2
-    return [np.ones_like(c), sobel, (left + right + up + down - 4 * c) ** 2, np.abs(noise)], np.sqrt(sobel)
+    laplacian = left + right + up + down - 4 * c
+    slopes = sobel_x**2 - sobel_y**2, sobel_x * sobel_y
+    return [np.ones_like(c), sobel, laplacian**2, np.abs(noise), *slopes], np.sqrt(sobel)
 
 
 def measure_edges(plane: AnalysisPlane, height_min: float) -> EdgeSums:
@@ -168,7 +170,7 @@ SUMMARY = frozenset(
         "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern",
         "edge_tiles", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std", "cells",
         "luma", "structure", "u", "v", "acutances", "masked_share", "masked", "lost_highlights", "lost_shadows",
-        "shade_level",
+        "shade_level", "gradient_across", "gradient_down", "gradient_product",
     }
 )  # fmt: skip
 """Names that `summary` returns; all of its values are rounded."""
@@ -183,7 +185,7 @@ def summary(picture: Picture) -> dict[str, Any]:
     samples = block_sums(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
     cells = np.clip(sums.cells * (scale / samples) - black * gain, 0, 255)  # in this order: half a unit is rounded
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
-    count, sobel, laplacian, immerkaer = sums.tiles.astype(np.float64)
+    count, sobel, laplacian, immerkaer, difference, product = sums.tiles.astype(np.float64)
     raw = sobel / count * (scale / 8) ** 2
     flat = (raw < FLAT_MAX) & (luma < LIT_MAX)
     masked, beside, mask_bins, masked_share = _mask_tiles(plane, flat)
@@ -201,6 +203,9 @@ def summary(picture: Picture) -> dict[str, Any]:
     acutances = [
         float(values[int(ACUTANCE_QUANTILE * (values.size - 1))]) for values in by_direction if values.size >= TILES_MIN
     ]
+    compared = ~beside[inner]
+    slopes = [(tiles / count)[inner][compared] * (scale / 8) ** 2 for tiles in (sobel, difference, product)]
+    slopes[0] -= grain[inner][compared]
     count, sobel, laplacian, immerkaer = (sums[seen] for sums in (count, sobel, laplacian, immerkaer))
     plain = gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain
     sigma = float(immerkaer.sum() / count.sum() * scale * np.sqrt(np.pi / 2) / 6)
@@ -212,6 +217,7 @@ def summary(picture: Picture) -> dict[str, Any]:
         "lost_highlights": _lost(clipped["bright"], clipped["samples"], seen),
         "lost_shadows": _lost(clipped["dark"], clipped["samples"], seen),
         "shade_level": np.sort(luma[seen])[int(exposure.SHADE_SHARE * (seen.sum() - 1))],
+        **_gradient_tensor(*slopes),
         **_light(sums.bins - mask_bins, gain, black),
         **_colour(picture),
         "laplacian_energy": energy,
@@ -233,6 +239,17 @@ def summary(picture: Picture) -> dict[str, Any]:
         "structure": gradient,
         "acutances": ratios,
         "acutance": min(acutances, default=0.0),
+    }
+
+
+def _gradient_tensor(both: Any, difference: Any, product: Any) -> dict[str, float]:
+    """Return the mean squares of both slopes and their mean product, of tiles' sum, difference and product."""
+    if not both.size:
+        return {"gradient_across": 0.0, "gradient_down": 0.0, "gradient_product": 0.0}
+    return {
+        "gradient_across": float(max(0.0, 0.5 * (both + difference).mean())),
+        "gradient_down": float(max(0.0, 0.5 * (both - difference).mean())),
+        "gradient_product": float(product.mean()),
     }
 
 

@@ -234,6 +234,23 @@ FIGURES: tuple[FigureKind, ...] = (
     FigureKind(
         "gradient_energy", "levels^2", 0, 2 * _SQUARES, "Mean square of the Sobel gradient, in levels per sample."
     ),
+    FigureKind(
+        "gradient_across",
+        "levels^2",
+        0,
+        _SQUARES,
+        "Mean square of the slope across the picture, less noise, without the two top and bottom rows of tiles and "
+        "without masks.",
+    ),
+    FigureKind("gradient_down", "levels^2", 0, _SQUARES, "The same of the slope down the picture."),
+    FigureKind(
+        "gradient_product",
+        "levels^2",
+        -_SQUARES,
+        _SQUARES,
+        "The same of the product of both slopes: positive where levels rise or fall towards the lower right. The three "
+        "say how much detail a picture has in every direction.",
+    ),
     FigureKind("laplacian_energy", "levels^2", 0, 16 * _SQUARES, "Mean square of the 4-neighbour Laplacian."),
     FigureKind(
         "laplacian_corrected", "levels^2", -20 * _SQUARES, 16 * _SQUARES, "laplacian_energy minus 20 noise_sigma^2."
