@@ -2,11 +2,9 @@
 Pure but for the compiler.
 
 It reads the plane's kept rows (engine/kernels/row_sampling.py). `tiles`, shape (PLANES, TILE_ROWS, TILE_COLUMNS),
-int64, holds six sums per tile, taken from one row of each strip:
+int64, holds four sums per tile, taken from one row of each strip:
 
-    0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|  4 Sobel x^2 - y^2  5 Sobel x y
-
-The sums 1, 4 and 5 together are the structure tensor of a tile: how steep the picture is in every direction.
+    0 samples  1 Sobel magnitude^2  2 Laplacian^2  3 |Immerkaer|
 
 Derivatives exist only at samples with eight neighbours. `cells`, shape (CELL_ROWS, CELL_COLUMNS), int64, are the sums
 of all kept samples on a grid four times as fine as the tiles. `bins` is the histogram of every second sample of the
@@ -14,7 +12,7 @@ anchor rows. `rows` (BANDS, rows) and `columns` (BANDS, columns), int32, are the
 side, and of each column in four bands one above the other. All sums except that of the gradient's magnitude are exact
 integers: linear parts fit 16 bits and squares 32, so that the inner loops fill whole vectors; columns are summed first
 and folded into tiles once per row of tiles. Sources: Sobel and SI, ITU-T P.910 (10/2023) 7.7; noise, J. Immerkaer, Fast
-Noise Variance Estimation, CVIU 64(2), 1996; structure tensor, J. Bigun and G. Granlund, ICCV 1987.
+Noise Variance Estimation, CVIU 64(2), 1996.
 """
 
 from dataclasses import dataclass
@@ -30,8 +28,8 @@ from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.plane import SAMPLE_MAX, AnalysisPlane
 from engine.runtime.numba_cache import CACHED
 
-PLANES = 6
-SOBEL, LAPLACIAN, NOISE, ACROSS, PRODUCT = 1, 2, 3, 4, 5
+PLANES = 4
+SOBEL, LAPLACIAN, NOISE = 1, 2, 3
 BINS = SAMPLE_MAX + 1
 """Bins of the histogram, one per quarter level."""
 BANDS = 4
@@ -88,7 +86,7 @@ def total_of(samples: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _wide_total_of(columns: Any) -> Any:
+def wide_total_of(columns: Any) -> Any:
     """Return the sum of contiguous 32-bit numbers, in 64 bits: a third slower than `total_of`."""
     total = np.int64(0)
     for x in range(columns.shape[0]):
@@ -104,13 +102,12 @@ def _add_to_profile(columns: Any, profile: Any) -> None:
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
 def _differentiate(up: Any, here: Any, down: Any, sums: Any, magnitude: Any) -> None:
-    """Add one row's derivatives to its column sums: squared gradient, squared Laplacian, noise, difference of the
-    squared slopes, their product; and the magnitude."""
+    """Add one row's derivatives to its column sums: squared gradient, squared Laplacian, noise; and the magnitude."""
     n = here.shape[0] - 2
     u0, u1, u2 = up[0:n], up[1 : n + 1], up[2 : n + 2]
     h0, h1, h2 = here[0:n], here[1 : n + 1], here[2 : n + 2]
     d0, d1, d2 = down[0:n], down[1 : n + 1], down[2 : n + 2]
-    s0, s1, s2, s3, s4 = sums[0], sums[1], sums[2], sums[3], sums[4]
+    s0, s1, s2 = sums[0], sums[1], sums[2]
     for x in range(n):
         c = _i16(h1[x])
         left, right, above, below = _i16(h0[x]), _i16(h2[x]), _i16(u1[x]), _i16(d1[x])
@@ -121,13 +118,10 @@ def _differentiate(up: Any, here: Any, down: Any, sums: Any, magnitude: Any) -> 
         laplacian = _i16(cross - _i16(c * _i16(4)))
         corners = _i16(_i16(nw + ne) + _i16(sw + se))
         noise = _i16(corners - _i16(cross + laplacian))
-        across, down = _i32(_i32(gx) * _i32(gx)), _i32(_i32(gy) * _i32(gy))
-        gradient = _i32(across + down)
+        gradient = _i32(_i32(_i32(gx) * _i32(gx)) + _i32(_i32(gy) * _i32(gy)))
         s0[x] = _i32(s0[x] + gradient)
         s1[x] = _i32(s1[x] + _i32(_i32(laplacian) * _i32(laplacian)))
         s2[x] = _i32(s2[x] + _i32(abs(_i32(noise))))
-        s3[x] = _i32(s3[x] + _i32(across - down))
-        s4[x] = _i32(s4[x] + _i32(_i32(gx) * _i32(gy)))
         magnitude[x] = _f32(magnitude[x] + np.sqrt(_f32(gradient)))
 
 
@@ -150,7 +144,7 @@ def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> Non
         end = min(width - 1, (column + 1) * width // _COLUMNS) - 1
         tiles[0, tile_row, column] = (end - begin) * count
         for plane in range(PLANES - 1):
-            tiles[1 + plane, tile_row, column] = _wide_total_of(accumulators[plane, begin:end])
+            tiles[1 + plane, tile_row, column] = wide_total_of(accumulators[plane, begin:end])
     accumulators[:] = 0
 
 

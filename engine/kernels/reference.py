@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import exposure, row_sampling
+from engine.kernels import exposure, row_sampling, slopes
 from engine.kernels.block_sums import block_sums, kept_borders, lines_of
 from engine.kernels.chroma import ROWS_PER_TILE, ChromaSums
 from engine.kernels.edges import INNER_TILE_ROWS, STRIP_SAMPLING, STRONG_FACTOR, WINDOW, EdgeSums
@@ -89,9 +89,25 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     sobel_y = (sw + 2 * down + se) - (nw + 2 * up + ne)
     noise = (nw + ne + sw + se) - 2 * (up + down + left + right) + 4 * c
     sobel = sobel_x**2 + sobel_y**2
-    laplacian = left + right + up + down - 4 * c
-    slopes = sobel_x**2 - sobel_y**2, sobel_x * sobel_y
-    return [np.ones_like(c), sobel, laplacian**2, np.abs(noise), *slopes], np.sqrt(sobel)
+    return [np.ones_like(c), sobel, (left + right + up + down - 4 * c) ** 2, np.abs(noise)], np.sqrt(sobel)
+
+
+def measure_slopes(plane: AnalysisPlane) -> dict[str, Samples]:
+    """Twin of engine.kernels.slopes.measure, bit for bit."""
+    s = plane.samples.astype(np.int64)
+    y, x = np.zeros_like(s), np.zeros_like(s)
+    smooth = s[:-2] + 2 * s[1:-1] + s[2:]
+    x[1:-1, 1:-1] = smooth[:, 2:] - smooth[:, :-2]
+    smooth = s[:, :-2] + 2 * s[:, 1:-1] + s[:, 2:]
+    y[1:-1, 1:-1] = smooth[2:] - smooth[:-2]
+    read = np.zeros(s.shape, np.bool_)
+    before_anchor = np.flatnonzero(lines_of(plane) % plane.step == plane.step - 1)
+    read[before_anchor[:: slopes.STRIP_SAMPLING], 1:-1] = True
+    read[[0, -1]] = False
+    borders = kept_borders(plane, TILE_ROWS)
+    read[: borders[INNER_TILE_ROWS[0]]] = read[borders[INNER_TILE_ROWS[1]] :] = False
+    planes = read.astype(np.int64), x * x * read, y * y * read, x * y * read
+    return {"slopes": np.stack([block_sums(product, plane, TILE_ROWS, TILE_COLUMNS) for product in planes])}
 
 
 def measure_edges(plane: AnalysisPlane, height_min: float) -> EdgeSums:
@@ -185,7 +201,7 @@ def summary(picture: Picture) -> dict[str, Any]:
     samples = block_sums(np.ones(plane.samples.shape, np.int64), plane, CELL_ROWS, CELL_COLUMNS)
     cells = np.clip(sums.cells * (scale / samples) - black * gain, 0, 255)  # in this order: half a unit is rounded
     luma = cells.reshape(TILE_ROWS, 2, TILE_COLUMNS, 2).mean(axis=(1, 3))
-    count, sobel, laplacian, immerkaer, difference, product = sums.tiles.astype(np.float64)
+    count, sobel, laplacian, immerkaer = sums.tiles.astype(np.float64)
     raw = sobel / count * (scale / 8) ** 2
     flat = (raw < FLAT_MAX) & (luma < LIT_MAX)
     masked, beside, mask_bins, masked_share = _mask_tiles(plane, flat)
@@ -203,9 +219,6 @@ def summary(picture: Picture) -> dict[str, Any]:
     acutances = [
         float(values[int(ACUTANCE_QUANTILE * (values.size - 1))]) for values in by_direction if values.size >= TILES_MIN
     ]
-    compared = ~beside[inner]
-    slopes = [(tiles / count)[inner][compared] * (scale / 8) ** 2 for tiles in (sobel, difference, product)]
-    slopes[0] -= grain[inner][compared]
     count, sobel, laplacian, immerkaer = (sums[seen] for sums in (count, sobel, laplacian, immerkaer))
     plain = gradient < STRUCTURE_MIN * np.clip(luma / 100, 0.25, 1) + 0.25 * grain
     sigma = float(immerkaer.sum() / count.sum() * scale * np.sqrt(np.pi / 2) / 6)
@@ -217,7 +230,7 @@ def summary(picture: Picture) -> dict[str, Any]:
         "lost_highlights": _lost(clipped["bright"], clipped["samples"], seen),
         "lost_shadows": _lost(clipped["dark"], clipped["samples"], seen),
         "shade_level": np.sort(luma[seen])[int(exposure.SHADE_SHARE * (seen.sum() - 1))],
-        **_gradient_tensor(*slopes),
+        **_gradient_tensor(measure_slopes(plane)["slopes"], grain, beside, (scale / 8) ** 2),
         **_light(sums.bins - mask_bins, gain, black),
         **_colour(picture),
         "laplacian_energy": energy,
@@ -242,13 +255,16 @@ def summary(picture: Picture) -> dict[str, Any]:
     }
 
 
-def _gradient_tensor(both: Any, difference: Any, product: Any) -> dict[str, float]:
-    """Return the mean squares of both slopes and their mean product, of tiles' sum, difference and product."""
-    if not both.size:
+def _gradient_tensor(sums: Samples, grain: Any, beside: Any, unit: float) -> dict[str, float]:
+    """Return the mean squares of both slopes and their mean product."""
+    seen = ~beside & (sums[0] > 0)
+    if not seen.any():
         return {"gradient_across": 0.0, "gradient_down": 0.0, "gradient_product": 0.0}
+    across, down, product = unit * (sums[1:] / np.maximum(sums[0], 1))[:, seen]
+    noise = 0.5 * grain[seen]
     return {
-        "gradient_across": float(max(0.0, 0.5 * (both + difference).mean())),
-        "gradient_down": float(max(0.0, 0.5 * (both - difference).mean())),
+        "gradient_across": float(max(0.0, (across - noise).mean())),
+        "gradient_down": float(max(0.0, (down - noise).mean())),
         "gradient_product": float(product.mean()),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels import chroma, edges, exposure, luma, pattern, plane, reference
+from engine.kernels import chroma, edges, exposure, luma, pattern, plane, reference, slopes
 from engine.kernels.figures import PERCENTILES, figures
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.layout import bars, masks, quarters
@@ -137,6 +137,12 @@ KERNELS: tuple[Kernel, ...] = (
         _edges(edges.measure),
         _edges(reference.measure_edges),
         frozenset({"thresholds"}),
+    ),
+    Kernel(
+        "slopes",
+        "Products of the slopes across and down, by tile.",
+        lambda picture: slopes.measure(plane.analysis_plane(picture)),
+        lambda picture: reference.measure_slopes(plane.analysis_plane(picture)),
     ),
     Kernel(
         "pattern",

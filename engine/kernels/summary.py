@@ -10,7 +10,7 @@ from engine.kernels import row_sampling
 from engine.kernels.edges import INNER_TILE_ROWS
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.layout import masks
-from engine.kernels.luma import ACROSS, PRODUCT, SOBEL
+from engine.kernels.slopes import ACROSS, DOWN, PRODUCT, SAMPLES
 from engine.runtime.numba_cache import CACHED
 
 TILES = TILE_ROWS * TILE_COLUMNS
@@ -165,24 +165,23 @@ def detail_energies(sums: Any, magnitude: float, scale: float, masked: Any, out:
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def gradient_tensor(sums: Any, scale: float, noise_correction: float, grain: Any, beside: Any, out: Any) -> None:
+def gradient_tensor(slopes: Any, scale: float, noise_correction: float, grain: Any, beside: Any, out: Any) -> None:
     """Write to `out`, in levels^2: the mean square of the slope across and of the slope down, less noise, and the mean
-    product of the two. Of the inner tiles where no mask is; 0 if there are none.
+    product of the two. Of the tiles that the slope pass reads and no mask is in; 0 if there are none.
 
-    `grain`: what noise adds to the mean square of both slopes of a tile together.
+    `slopes`: sums of that pass. `grain`: what noise adds to the mean square of both slopes of a tile together.
     """
     across = down = product = 0.0
     count = 0
     for tile in range(TILES):
         row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
-        if beside[tile] or not INNER_TILE_ROWS[0] <= row < INNER_TILE_ROWS[1]:
+        if beside[tile] or not slopes[SAMPLES, row, column]:
             continue
-        unit = (scale / SOBEL_GAIN) ** 2 / sums[0, row, column]
-        both, difference = sums[SOBEL, row, column] * unit, sums[ACROSS, row, column] * unit
-        noise = noise_correction * grain[tile]
-        across += 0.5 * (both + difference - noise)
-        down += 0.5 * (both - difference - noise)
-        product += sums[PRODUCT, row, column] * unit
+        unit = (scale / SOBEL_GAIN) ** 2 / slopes[SAMPLES, row, column]
+        noise = 0.5 * noise_correction * grain[tile]
+        across += slopes[ACROSS, row, column] * unit - noise
+        down += slopes[DOWN, row, column] * unit - noise
+        product += slopes[PRODUCT, row, column] * unit
         count += 1
     out[0], out[1] = max(0.0, across) / max(1, count), max(0.0, down) / max(1, count)
     out[2] = product / max(1, count)
