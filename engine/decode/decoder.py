@@ -118,7 +118,8 @@ class Decoder:
 
         libavcodec does not say so; but then a second decode without the end of the data gives the same picture. It is
         done only for what few whole pictures have: blocks that do not fit together (H.265; libavcodec notices most
-        of them in H.264), or a shape that a wrong height gives.
+        of them in H.264), or a shape that a wrong height gives. The last bytes of a whole picture may hold nothing but
+        the last block's colour, so that is compared too.
         """
         narrow, wide = sorted((picture.width, picture.height))
         excess_max = _GRID_EXCESS_SMALL_MAX if picture.width * picture.height <= _SMALL_PIXELS else _GRID_EXCESS_MAX
@@ -132,7 +133,9 @@ class Decoder:
             frame, _ = self._decode(picture.codec, shortened, unit)
         except DecodeError:
             return False
-        return np.array_equal(picture_of(frame, picture.codec).luma, picture.luma)
+        again = picture_of(frame, picture.codec)
+        planes = zip((again.luma, *(again.chroma or ())), (picture.luma, *(picture.chroma or ())), strict=False)
+        return all(np.array_equal(new, old) for new, old in planes)
 
     def _acquire_context(self, codec: Codec, unit: AccessUnit) -> av.VideoCodecContext:
         """Return a context for this picture: a cached one where that is safe, else a new one.
