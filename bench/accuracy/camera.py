@@ -16,6 +16,8 @@ from bench.accuracy.imaging.people import drift, populated
 from bench.accuracy.scenes import Scene
 
 _QP_FIRST = 28
+_PROBES_FIRST = 8
+"""Encodings of the first picture with a damage, at most: the encoder settles. Later ones take its quantiser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Camera:
         """Return the keyframe of visit `number` at that time, with `damages` applied in order."""
         key = tuple(damages)
         first_qp = self._qp.get(key, self._qp.get((), _QP_FIRST))
-        probes = 1 if key in self._qp else 2 if self._qp else 5
+        probes = 1 if key in self._qp else _PROBES_FIRST
         picture = self.picture(number, at_wall_ns, damages)
         payload, self._qp[key] = codec.keyframe(self.coding, picture, first_qp, probes)
         return payload

@@ -367,6 +367,14 @@ class JudgeSettings(Section):
         ge=0,
         le=1,
     )
+    structure_fall_min: float = key(
+        0.55,
+        "A picture without a veil is blurred, however steep its edges, if it has lost at least this much of its usual "
+        "structure, beyond what contrast takes: at night, the codec makes edges of noise.",
+        unit="octaves",
+        ge=0,
+        le=20,
+    )
     grease_veil_min: float = key(
         0.2,
         "The fault is grease, and not defocus, if a veil takes at least this share of the octaves that blur takes.",
@@ -434,23 +442,27 @@ class JudgeSettings(Section):
         40.0, "Least mean level of a picture in which a colour cast is looked for.", unit="levels", ge=0, le=255
     )
     noise_rise_min: float = key(
-        2.0,
-        "A picture is noisy if its noise is at least this far above the usual noise, and `noise_ratio_min` is reached.",
+        1.25,
+        "A picture is noisy if at least this much noise was added to `noise_ratio_min` times the usual noise: the root "
+        "of the difference of their squares.",
         unit="levels",
         ge=0,
         le=255,
     )
     noise_ratio_min: float = key(
-        2.0, "Least ratio of noise to usual noise in a noisy picture (see `noise_rise_min`).", ge=1, le=100
+        1.25, "Least ratio of noise to usual noise in a noisy picture (see `noise_rise_min`).", ge=1, le=100
     )
     snow_noise_min: float = key(12.0, "A noisy picture shows snow from this noise on.", unit="levels", ge=0, le=255)
     pattern_rise_min: float = key(
-        4.0,
-        "There are stripes if the pattern that all rows or columns share exceeds twice the usual one by at least "
-        "this much.",
+        6.5,
+        "There are stripes if the pattern that all rows or columns share has at least this much added to "
+        "`pattern_ratio_min` times the usual one: the root of the difference of their squares.",
         unit="levels",
         ge=0,
         le=255,
+    )
+    pattern_ratio_min: float = key(
+        1.25, "Least ratio of the shared pattern to the usual one where there are stripes.", ge=1, le=100
     )
     frozen_visits: int = key(
         3, "A picture is frozen after this many visits in a row with the same picture.", unit="visits", ge=2, le=100

@@ -57,7 +57,8 @@ CODES = SEASON_ACUTANCE + TILES
 class BaselineFigures(NamedTuple):
     """Usual figures of the whole picture, by their names in docs/figures.md.
 
-    `change`: median change of a tile from one visit to the next, in levels.
+    `change`: median change of a tile from one visit to the next, in levels. The gradients are all 0 in a baseline that
+    was stored before they were measured, until the next good visit.
     """
 
     luma_mean: float = 0.0
@@ -66,6 +67,9 @@ class BaselineFigures(NamedTuple):
     column_pattern: float = 0.0
     clipped_bright_share: float = 0.0
     change: float = 0.0
+    gradient_across: float = 0.0
+    gradient_down: float = 0.0
+    gradient_product: float = 0.0
 
 
 _NO_FIGURES, _NO_LIGHT = BaselineFigures(), LightRange()
@@ -75,6 +79,16 @@ AVERAGES_BYTES = _HEADER.size + CODES
 _LIGHT_END = AVERAGES_BYTES + LIGHT_BYTES
 SPOTS_BYTES = TILES // 8
 BASELINE_BYTES = _LIGHT_END + 1 + SPOTS_BYTES
+_LATER_FIGURES_BYTES = 3 * 4
+EARLIER_BYTES = AVERAGES_BYTES - _LATER_FIGURES_BYTES
+"""Bytes of a baseline as it was stored before there were gradients, a range of light and spots."""
+
+
+def from_earlier(blob: bytes) -> bytes:
+    """Return a baseline of EARLIER_BYTES with what is stored now; what was not known then is zero."""
+    figures_end = _HEADER.size - _LATER_FIGURES_BYTES
+    later = bytes(_LATER_FIGURES_BYTES), bytes(BASELINE_BYTES - AVERAGES_BYTES)
+    return blob[:figures_end] + later[0] + blob[figures_end:] + later[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ of blur tells the three apart.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from engine.clock import NS_PER_S
 from engine.config.judge import JudgeSettings
 from engine.judge.baseline import Baseline
+from engine.judge.blur_direction import directional_loss
 from engine.judge.compare import SceneChange, visible_match
 from engine.judge.displacement import Displacement, find_displacement
 from engine.judge.optics.drop_rules import find_drops
@@ -31,6 +33,7 @@ from engine.judge.picture_rules import (
     ordered,
     relative_excess,
 )
+from engine.judge.signal_rules import signal_faults
 from engine.judge.state import JudgeState
 from engine.model.measurement import Measurement
 from engine.model.verdict import Cause, FaultKind, UnknownReason
@@ -38,10 +41,8 @@ from engine.model.verdict import Cause, FaultKind, UnknownReason
 _NS_PER_H = 3_600 * NS_PER_S
 _STRUCTURE_TOLERANCE = 0.05
 """Structure varies more than edges do from visit to visit, so its ratio must be lower by this to count."""
-_GAIN_LIGHT_MAX = 0.7
-"""Share of the usual light below which noise is attributed to the camera's gain."""
 _ANISOTROPY_MIN = 0.4
-"""Octaves between the sharpness of x and y from which on a blur is motion and not defocus."""
+"""Octaves between the sharpness of x and y from which on a blur is motion and not defocus, whatever the slopes say."""
 
 # Sets are made once: a member of an enumeration is hashed in Python.
 _LIGHT = frozenset({FaultKind.TOO_DARK, FaultKind.TOO_BRIGHT})
@@ -80,7 +81,7 @@ def assess_against_baseline(
     if not light_fault and assessment.kinds.isdisjoint(_SCENE_GONE):
         _check_signal(assessment, measurement, baseline, settings)
     if not light_fault and assessment.kinds <= _CAST:
-        _check_optics(assessment, judge_state, measurement.arrival_wall_ns, settings)
+        _check_optics(assessment, measurement, baseline, judge_state, settings)
     if exposure is not None and assessment.kinds <= _SIGNAL and assessment.hidden is None:
         assessment.add_exposure(exposure)
     usual_light = tile_changes is not None and abs(tile_changes.stops or 0.0) < settings.exposure_stops_min
@@ -178,12 +179,17 @@ def _held_ratio(ratio_min: float, settings: JudgeSettings) -> float:
 
 
 def _structure_ratio(change: SceneChange) -> float | None:
-    """Estimate the sharpness ratio from structure, which falls with the square of contrast, and about three times as
-    fast as the steepness of edges."""
+    """Estimate the sharpness ratio from structure, which falls about three times as fast as the steepness of edges."""
+    fall = _structure_fall(change)
+    return None if fall is None else float(2.0 ** (-fall / 3.0))
+
+
+def _structure_fall(change: SceneChange) -> float | None:
+    """Return the octaves of structure that are lost beyond what contrast takes, whose square it goes with; None if it
+    cannot be measured."""
     if change.structure is None:
         return None
-    fall = min(0.0, change.structure - 2.0 * math.log2(max(0.05, min(1.0, change.contrast))))
-    return float(2.0 ** (fall / 3.0))
+    return max(0.0, 2.0 * math.log2(max(0.05, min(1.0, change.contrast))) - change.structure)
 
 
 def _check_light(
@@ -292,7 +298,13 @@ def _is_turned(shift: Displacement, settings: JudgeSettings) -> bool:
     return shift.match >= settings.moved_match_min and distance >= settings.moved_share_min
 
 
-def _check_optics(assessment: _Assessment, judge_state: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> None:
+def _check_optics(
+    assessment: _Assessment,
+    measurement: Measurement,
+    baseline: Baseline,
+    judge_state: JudgeState,
+    settings: JudgeSettings,
+) -> None:
     """Check for steam, grease and blur."""
     change, announced = assessment.change, judge_state.announced_kinds
     ratio, structure = sharpness_ratio(change), _structure_ratio(change)
@@ -310,14 +322,21 @@ def _check_optics(assessment: _Assessment, judge_state: JudgeState, at_wall_ns: 
     if veiled and veil_share >= settings.steam_veil_min:
         excess = relative_excess(change.veil, settings.veil_min, 3 * settings.veil_min)
         assessment.add(FaultKind.STEAM, excess, Cause.STEAM)
-    elif ratio is not None and ratio < held_ratio_min:
+    elif ratio is not None and (ratio < held_ratio_min or (not veiled and _is_soft(change, announced, settings))):
         excess = relative_excess(ratio, ratio_min, ratio_min / 2)
         if veil_share >= settings.grease_veil_min:
             assessment.add(FaultKind.GREASE, excess, Cause.GREASE)
         else:
-            assessment.add(FaultKind.BLURRED, excess, _blur_cause(change))
-    elif _is_greasing(change, judge_state, at_wall_ns, settings):
+            assessment.add(FaultKind.BLURRED, excess, _blur_cause(assessment, measurement, baseline))
+    elif _is_greasing(change, judge_state, measurement.arrival_wall_ns, settings):
         assessment.add(FaultKind.GREASE, 0.2, Cause.GREASE)
+
+
+def _is_soft(change: SceneChange, announced: Collection[FaultKind], settings: JudgeSettings) -> bool:
+    """Return whether so much structure is lost that the picture is blurred although its edges are steep: at night, a
+    codec makes edges of the noise that is left where a blur has taken the scene's own."""
+    fall, hold = _structure_fall(change), settings.hold if FaultKind.BLURRED in announced else 1.0
+    return fall is not None and fall >= settings.structure_fall_min * hold
 
 
 def _check_drops(
@@ -338,8 +357,12 @@ def _check_drops(
         assessment.add(FaultKind.BLURRED, drops.excess, Cause.DROPS)
 
 
-def _blur_cause(change: SceneChange) -> Cause:
-    return Cause.MOTION if change.anisotropy >= _ANISOTROPY_MIN else Cause.DEFOCUS
+def _blur_cause(assessment: _Assessment, measurement: Measurement, baseline: Baseline) -> Cause:
+    loss = directional_loss(measurement.figures, baseline.figures)
+    if loss is not None:
+        assessment.figures["blur_anisotropy"] = loss.anisotropy
+    is_motion = assessment.change.anisotropy >= _ANISOTROPY_MIN or (loss is not None and loss.is_motion)
+    return Cause.MOTION if is_motion else Cause.DEFOCUS
 
 
 def _is_greasing(change: SceneChange, judge_state: JudgeState, at_wall_ns: int, settings: JudgeSettings) -> bool:
@@ -358,19 +381,9 @@ def _check_signal(
     assessment: _Assessment, measurement: Measurement, baseline: Baseline, settings: JudgeSettings
 ) -> None:
     """Check for noise, stripes and a colour cast."""
-    figures, usual, change = measurement.figures, baseline.figures, assessment.change
-    noise = figures["noise_floor"]
-    noise_rise = noise - usual.noise_floor
-    if noise >= settings.noise_ratio_min * usual.noise_floor and noise_rise >= settings.noise_rise_min:
-        kind = FaultKind.SNOW if noise >= settings.snow_noise_min else FaultKind.NOISY
-        by_gain = figures["luma_mean"] < _GAIN_LIGHT_MAX * usual.luma_mean
-        excess = relative_excess(noise_rise, settings.noise_rise_min, settings.snow_noise_min)
-        assessment.add(kind, excess, Cause.LOW_LIGHT if by_gain else None)
-    for name in ("row_pattern", "column_pattern"):
-        rise = figures[name] - 2.0 * getattr(usual, name)
-        if rise >= settings.pattern_rise_min:
-            excess = relative_excess(rise, settings.pattern_rise_min, 3 * settings.pattern_rise_min)
-            assessment.add(FaultKind.STRIPES, excess)
+    figures, change = measurement.figures, assessment.change
+    for fault in signal_faults(figures, baseline.figures, settings):
+        assessment.add(*fault)
     veiled = change.veil >= settings.veil_min  # steam takes colour too
     if figures["luma_mean"] >= settings.cast_light_min and not veiled and change.cast >= settings.cast_min:
         excess = relative_excess(change.cast, settings.cast_min, 3 * settings.cast_min)

@@ -94,14 +94,22 @@ def update_baseline(
         season_visits=min(season_visits + season_due, _UINT16_MAX),
         updated_wall_ns=at_wall_ns,
         season_updated_wall_ns=at_wall_ns if season_due else baseline.season_updated_wall_ns,
-        figures=BaselineFigures(
-            *[was + weight * (new - was) for was, new in zip(baseline.figures, figures, strict=True)]
-        ),
+        figures=_averaged(baseline.figures, figures, weight),
         packed=packed.tobytes(),
         light=baseline.light
         if stops is None
         else light_range.learned(baseline.light, stops, weight, at_wall_ns, baseline.updated_wall_ns, season_days),
         spots=spots or baseline.spots,
+    )
+
+
+def _averaged(was: BaselineFigures, new: BaselineFigures, weight: float) -> BaselineFigures:
+    """Return the usual figures after one more picture of this weight."""
+    averaged = BaselineFigures(*[old + weight * (latest - old) for old, latest in zip(was, new, strict=True)])
+    if was.gradient_across + was.gradient_down > 0.0:
+        return averaged
+    return averaged._replace(
+        gradient_across=new.gradient_across, gradient_down=new.gradient_down, gradient_product=new.gradient_product
     )
 
 

@@ -303,6 +303,9 @@ def _baseline_figures(measurement: Measurement, change: float) -> BaselineFigure
         column_pattern=figures["column_pattern"],
         clipped_bright_share=figures["clipped_bright_share"],
         change=change,
+        gradient_across=figures.get("gradient_across", 0.0),
+        gradient_down=figures.get("gradient_down", 0.0),
+        gradient_product=figures.get("gradient_product", 0.0),
     )
 
 

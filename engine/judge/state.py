@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from engine.judge.baseline import AVERAGES_BYTES, BASELINE_BYTES, TILES, Baseline
+from engine.judge.baseline import BASELINE_BYTES, EARLIER_BYTES, TILES, Baseline, from_earlier
 from engine.model.active_area import QUARTERS, ActiveArea, is_valid
 from engine.model.verdict import Cause, FaultKind, State
 
@@ -246,15 +246,15 @@ class JudgeState(NamedTuple):
 
         The state can always be learned anew, so a row that cannot be read costs a few visits, but not the hub. Of
         version 1 the announced state and the outcomes are kept; its baseline held less and is learned anew. Of versions
-        2 to 4 everything is kept; 4 knew no usual range of light and no spots, 3 no active area either, and 2 no
-        headers.
+        2 to 4 everything is kept; 4 knew no gradients, no usual range of light and no spots, 3 no active area either,
+        and 2 no headers.
         """
         baseline_bytes = BASELINE_BYTES
         if blob and blob[0] == 1:
             return _from_version_1(blob)
         if blob and blob[0] in _LATER_BYTES:
             blob = _with_later_fields(blob)
-            baseline_bytes = AVERAGES_BYTES
+            baseline_bytes = EARLIER_BYTES
         if len(blob) < _HEADER.size or blob[0] != VERSION:
             return JudgeState()
         (_, announced, cause, kinds, since, count, same, still, at_ns, stream_ns, clock, soft, soft_since, *rest) = (
@@ -274,7 +274,8 @@ class JudgeState(NamedTuple):
         for size in (means, hidden, day, infrared, views, sub):
             parts.append(blob[after : after + size])
             after += size
-        not_known = bytes(BASELINE_BYTES - baseline_bytes)
+        if baseline_bytes == EARLIER_BYTES:
+            parts[2:4] = (from_earlier(baseline) if baseline else b"" for baseline in parts[2:4])
         return JudgeState(
             announced=_member(announced, _STATES),
             announced_kinds=_kinds(kinds),
@@ -290,8 +291,8 @@ class JudgeState(NamedTuple):
             soft_visits=soft,
             soft_since_wall_ns=soft_since,
             hidden=parts[1],
-            day_baseline=parts[2] + not_known if day else b"",
-            infrared_baseline=parts[3] + not_known if infrared else b"",
+            day_baseline=parts[2],
+            infrared_baseline=parts[3],
             headers=headers,
             area=_area(*area),
             area_visits=area_visits,

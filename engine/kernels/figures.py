@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from engine.kernels import chroma, edges, luma, pattern, plane, row_sampling, summary
+from engine.kernels import chroma, edges, luma, pattern, plane, row_sampling, slopes, summary
 from engine.kernels.exposure import LOST_HIGH, LOST_LOW, count_clipped, exposure, lost_share, shade_level
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.layout import masks
@@ -38,7 +38,8 @@ NAMES = (
     *(f"luma_p{share}" for share in PERCENTILES),
     "laplacian_energy", "laplacian_corrected", "gradient_energy", "spatial_information", "noise_sigma",
     "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern", "edge_tiles",
-    "lost_highlights", "lost_shadows", "shade_level", "masked_share", "acutance", "chroma_u_mean", "chroma_v_mean",
+    "lost_highlights", "lost_shadows", "shade_level", "gradient_across", "gradient_down", "gradient_product",
+    "masked_share", "acutance", "chroma_u_mean", "chroma_v_mean",
     "chroma_std",
 )  # fmt: skip
 """The figures in the order in which the compiled call returns them; those of _OPTIONAL are left out if they are nan."""
@@ -188,6 +189,9 @@ def _measure(
     values[_LOST] = lost_share(clipped[0], clipped[1], masked)
     values[_LOST + 1] = lost_share(clipped[0], clipped[2], masked)
     values[_LOST + 2] = shade_level(levels, masked)
+    slope_sums = np.zeros((slopes.PLANES, TILE_ROWS, TILE_COLUMNS), np.int64)
+    slopes.accumulate(shrunk, lines, step, slope_sums)
+    summary.gradient_tensor(slope_sums, scale, noise_correction, grain, beside, values[_LOST + 3 :])
     values[_COLOUR:_SCORES] = np.nan
     if colour_rows:
         mean_u, variance_u = _measure_chroma(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.kernels import exposure, row_sampling
+from engine.kernels import exposure, row_sampling, slopes
 from engine.kernels.block_sums import block_sums, kept_borders, lines_of
 from engine.kernels.chroma import ROWS_PER_TILE, ChromaSums
 from engine.kernels.edges import INNER_TILE_ROWS, STRIP_SAMPLING, STRONG_FACTOR, WINDOW, EdgeSums
@@ -92,6 +92,24 @@ def derivatives(s: Samples) -> tuple[list[Samples], npt.NDArray[np.float64]]:
     return [np.ones_like(c), sobel, (left + right + up + down - 4 * c) ** 2, np.abs(noise)], np.sqrt(sobel)
 
 
+def measure_slopes(plane: AnalysisPlane) -> dict[str, Samples]:
+    """Twin of engine.kernels.slopes.measure, bit for bit."""
+    s = plane.samples.astype(np.int64)
+    y, x = np.zeros_like(s), np.zeros_like(s)
+    smooth = s[:-2] + 2 * s[1:-1] + s[2:]
+    x[1:-1, 1:-1] = smooth[:, 2:] - smooth[:, :-2]
+    smooth = s[:, :-2] + 2 * s[:, 1:-1] + s[:, 2:]
+    y[1:-1, 1:-1] = smooth[2:] - smooth[:-2]
+    read = np.zeros(s.shape, np.bool_)
+    before_anchor = np.flatnonzero(lines_of(plane) % plane.step == plane.step - 1)
+    read[before_anchor[:: slopes.STRIP_SAMPLING], 1:-1] = True
+    read[[0, -1]] = False
+    borders = kept_borders(plane, TILE_ROWS)
+    read[: borders[INNER_TILE_ROWS[0]]] = read[borders[INNER_TILE_ROWS[1]] :] = False
+    planes = read.astype(np.int64), x * x * read, y * y * read, x * y * read
+    return {"slopes": np.stack([block_sums(product, plane, TILE_ROWS, TILE_COLUMNS) for product in planes])}
+
+
 def measure_edges(plane: AnalysisPlane, height_min: float) -> EdgeSums:
     """Twin of engine.kernels.edges.measure, bit for bit except the rounding of `thresholds`."""
     s = plane.samples.astype(np.int64)
@@ -168,7 +186,7 @@ SUMMARY = frozenset(
         "noise_floor", "tile_luma_std", "flat_share", "structureless_share", "row_pattern", "column_pattern",
         "edge_tiles", "acutance", "chroma_u_mean", "chroma_v_mean", "chroma_std", "cells",
         "luma", "structure", "u", "v", "acutances", "masked_share", "masked", "lost_highlights", "lost_shadows",
-        "shade_level",
+        "shade_level", "gradient_across", "gradient_down", "gradient_product",
     }
 )  # fmt: skip
 """Names that `summary` returns; all of its values are rounded."""
@@ -212,6 +230,7 @@ def summary(picture: Picture) -> dict[str, Any]:
         "lost_highlights": _lost(clipped["bright"], clipped["samples"], seen),
         "lost_shadows": _lost(clipped["dark"], clipped["samples"], seen),
         "shade_level": np.sort(luma[seen])[int(exposure.SHADE_SHARE * (seen.sum() - 1))],
+        **_gradient_tensor(measure_slopes(plane)["slopes"], grain, beside, (scale / 8) ** 2),
         **_light(sums.bins - mask_bins, gain, black),
         **_colour(picture),
         "laplacian_energy": energy,
@@ -233,6 +252,20 @@ def summary(picture: Picture) -> dict[str, Any]:
         "structure": gradient,
         "acutances": ratios,
         "acutance": min(acutances, default=0.0),
+    }
+
+
+def _gradient_tensor(sums: Samples, grain: Any, beside: Any, unit: float) -> dict[str, float]:
+    """Return the mean squares of both slopes and their mean product."""
+    seen = ~beside & (sums[0] > 0)
+    if not seen.any():
+        return {"gradient_across": 0.0, "gradient_down": 0.0, "gradient_product": 0.0}
+    across, down, product = unit * (sums[1:] / np.maximum(sums[0], 1))[:, seen]
+    noise = 0.5 * grain[seen]
+    return {
+        "gradient_across": float(max(0.0, (across - noise).mean())),
+        "gradient_down": float(max(0.0, (down - noise).mean())),
+        "gradient_product": float(product.mean()),
     }
 
 

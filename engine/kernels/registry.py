@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels import chroma, edges, exposure, luma, pattern, plane, reference
+from engine.kernels import chroma, edges, exposure, luma, pattern, plane, reference, slopes
 from engine.kernels.figures import PERCENTILES, figures
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.layout import bars, masks, quarters
@@ -139,6 +139,12 @@ KERNELS: tuple[Kernel, ...] = (
         frozenset({"thresholds"}),
     ),
     Kernel(
+        "slopes",
+        "Products of the slopes across and down, by tile.",
+        lambda picture: slopes.measure(plane.analysis_plane(picture)),
+        lambda picture: reference.measure_slopes(plane.analysis_plane(picture)),
+    ),
+    Kernel(
         "pattern",
         "What the rows of all bands have in common.",
         _pattern(pattern.strength),
@@ -233,6 +239,23 @@ FIGURES: tuple[FigureKind, ...] = (
     ),
     FigureKind(
         "gradient_energy", "levels^2", 0, 2 * _SQUARES, "Mean square of the Sobel gradient, in levels per sample."
+    ),
+    FigureKind(
+        "gradient_across",
+        "levels^2",
+        0,
+        _SQUARES,
+        "Mean square of the slope across the picture, less noise, without the two top and bottom rows of tiles and "
+        "without masks.",
+    ),
+    FigureKind("gradient_down", "levels^2", 0, _SQUARES, "The same of the slope down the picture."),
+    FigureKind(
+        "gradient_product",
+        "levels^2",
+        -_SQUARES,
+        _SQUARES,
+        "The same of the product of both slopes: positive where levels rise or fall towards the lower right. The three "
+        "say how much detail a picture has in every direction.",
     ),
     FigureKind("laplacian_energy", "levels^2", 0, 16 * _SQUARES, "Mean square of the 4-neighbour Laplacian."),
     FigureKind(

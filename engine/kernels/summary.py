@@ -10,6 +10,7 @@ from engine.kernels import row_sampling
 from engine.kernels.edges import INNER_TILE_ROWS
 from engine.kernels.grid import CELL_COLUMNS, CELL_ROWS, TILE_COLUMNS, TILE_ROWS
 from engine.kernels.layout import masks
+from engine.kernels.slopes import ACROSS, DOWN, PRODUCT, SAMPLES
 from engine.runtime.numba_cache import CACHED
 
 TILES = TILE_ROWS * TILE_COLUMNS
@@ -161,6 +162,29 @@ def detail_energies(sums: Any, magnitude: float, scale: float, masked: Any, out:
     out[0], out[1] = energy, energy - LAPLACIAN_NOISE * sigma**2
     out[2], out[3] = slope / SOBEL_GAIN**2, np.sqrt(max(0.0, slope - mean**2))
     out[4] = sigma
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def gradient_tensor(slopes: Any, scale: float, noise_correction: float, grain: Any, beside: Any, out: Any) -> None:
+    """Write to `out`, in levels^2: the mean square of the slope across and of the slope down, less noise, and the mean
+    product of the two. Of the tiles that the slope pass reads and no mask is in; 0 if there are none.
+
+    `slopes`: sums of that pass. `grain`: what noise adds to the mean square of both slopes of a tile together.
+    """
+    across = down = product = 0.0
+    count = 0
+    for tile in range(TILES):
+        row, column = tile // TILE_COLUMNS, tile % TILE_COLUMNS
+        if beside[tile] or not slopes[SAMPLES, row, column]:
+            continue
+        unit = (scale / SOBEL_GAIN) ** 2 / slopes[SAMPLES, row, column]
+        noise = 0.5 * noise_correction * grain[tile]
+        across += slopes[ACROSS, row, column] * unit - noise
+        down += slopes[DOWN, row, column] * unit - noise
+        product += slopes[PRODUCT, row, column] * unit
+        count += 1
+    out[0], out[1] = max(0.0, across) / max(1, count), max(0.0, down) / max(1, count)
+    out[2] = product / max(1, count)
 
 
 @numba.njit(nogil=True, cache=CACHED)

@@ -57,15 +57,15 @@ _RULES: dict[FaultKind, tuple[_Rule, ...]] = {
         _Rule("season_ratio", "season_ratio_min", "sharpness compared with the season", False, _SHARE),
     ),
     FaultKind.COLOUR_CAST: (_Rule("cast", "cast_min", "shift of the colours", True),),
-    FaultKind.NOISY: (_Rule("noise_floor", "noise_rise_min", "noise; it may exceed the usual by", True),),
+    FaultKind.NOISY: (_Rule("noise_floor", "noise_rise_min", "noise; to the usual it may add", True),),
     FaultKind.SNOW: (_Rule("noise_floor", "snow_noise_min", "noise", True),),
     FaultKind.STRIPES: (
-        _Rule("row_pattern", "pattern_rise_min", "pattern of the rows; it may exceed twice the usual by", True),
-        _Rule("column_pattern", "pattern_rise_min", "pattern of the columns; it may exceed twice the usual by", True),
+        _Rule("row_pattern", "pattern_rise_min", "pattern of the rows; to the usual it may add", True),
+        _Rule("column_pattern", "pattern_rise_min", "pattern of the columns; to the usual it may add", True),
     ),
 }
 _RISES = frozenset({"noise_rise_min", "pattern_rise_min"})
-"""Limits of how far a figure may rise above the usual, which the verdict does not carry."""
+"""Limits of what may be added to the usual figure, which the verdict does not carry."""
 
 
 def reasons(verdict: Verdict) -> Iterator[str]:

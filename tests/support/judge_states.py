@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine.config.judge import JudgeSettings
+from engine.judge.baseline import CODES, EARLIER_BYTES
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
 from engine.kernels import signature
@@ -30,6 +31,12 @@ SCENE[:, 20:24] = SCENE[:, :4]
 STRUCTURE = np.full(SHAPE, 50.0)
 ACUTANCE = np.full((2, *SHAPE), 0.5)
 COLOUR = np.zeros(SHAPE)
+
+
+def earlier_baseline(stored: bytes) -> bytes:
+    """Return a stored baseline as it was stored before there were gradients, a range of light and spots."""
+    end = EARLIER_BYTES - CODES
+    return stored[:end] + stored[end + 12 :][:CODES]
 
 
 def a_measurement(

@@ -49,18 +49,24 @@ def keyframe(coding: Coding, picture: Rgb, qp: int, probes: int) -> tuple[bytes,
     """Encode `picture` as a keyframe (Annex-B with parameter sets) that takes its share of the bit rate.
 
     Returns the keyframe and its quantiser. `qp`: the first quantiser to try; `probes`: largest number of encodings. The
-    sides of the picture must be even.
+    sides of the picture must be even. Noise and snow vanish at once where the quantiser's step passes them, so between
+    a quantiser that is too fine and one that is too coarse the next is interpolated.
     """
-    low, high = QP_MIN, QP_MAX
-    qp = min(max(qp, low), high)
+    too_large, too_small = QP_MIN - 1, QP_MAX + 1
+    excess: dict[int, float] = {}
+    qp = min(max(qp, QP_MIN), QP_MAX)
     for left in reversed(range(probes)):
         payload = _encode(coding.codec, picture, qp)
-        octaves = math.log2(len(payload) / coding.keyframe_bytes)
-        low, high = (qp, high) if octaves > 0 else (low, qp)
-        next_qp = int(min(max(qp + round(octaves * _QP_PER_OCTAVE), low), high))
-        if not left or abs(octaves) < _TOLERANCE_OCTAVES or next_qp == qp:
+        octaves = excess[qp] = math.log2(len(payload) / coding.keyframe_bytes)
+        too_large, too_small = (qp, too_small) if octaves > 0 else (too_large, qp)
+        if not left or abs(octaves) < _TOLERANCE_OCTAVES or too_small - too_large <= 1:
             break
-        qp = next_qp
+        if too_large in excess and too_small in excess:
+            share = excess[too_large] / (excess[too_large] - excess[too_small])
+            guess = too_large + round(share * (too_small - too_large))
+        else:
+            guess = qp + round(octaves * _QP_PER_OCTAVE)
+        qp = min(max(guess, too_large + 1), too_small - 1)
     return payload, qp
 
 

@@ -37,6 +37,10 @@ _HIT_RATES = {
     "moved": 0.95,
     "frozen": 0.99,
     "signal_loss": 0.99,
+    "noisy": 0.80,
+    "snow": 0.95,
+    "stripes": 0.90,
+    "dead_rows": 0.95,
 }
 
 
@@ -49,6 +53,7 @@ def demands(result: Mapping[str, Any]) -> list[Demand]:
         Demand("AUC of sharpness, with a baseline", _number(auc["sharpness_baseline"]), 0.99, True),
         *(Demand(f"hit rate, {kind}", _number(hits.get(kind)), target, True) for kind, target in _HIT_RATES.items()),
         Demand("steam, grease and defocus told apart", _number(result["told_apart"]["value"]), 0.85, True),
+        Demand("motion told from defocus, from 12 px", _number(result["motion_told"]["value"]), 0.70, True),
         Demand("false alarms announced, share of camera-days", _number(result["false_alarm_rate"]), 0.005, False),
         Demand("the same with bars, masks, banners, four views", _number(frames["false_alarm_rate"]), 0.005, False),
         Demand("faults found less often in them, points", _number(frames["hits_lost"]), 2, False),

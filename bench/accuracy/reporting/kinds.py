@@ -11,6 +11,8 @@ from bench.accuracy.reporting.statistics import auc_interval, wilson
 
 Table = dict[str, Any]
 
+_BLURS: Final = ("defocus", "motion")
+
 _CUTS: Final[dict[str, Callable[[Episode | Day], str]]] = {
     "by_size": lambda record: record.rig.size,
     "by_codec": lambda record: f"{record.rig.codec} {record.rig.kbps}",
@@ -20,7 +22,7 @@ _CUTS: Final[dict[str, Callable[[Episode | Day], str]]] = {
 
 def kinds_table(episodes: Sequence[Episode], days: Sequence[Day], seed: int) -> Table:
     """Return `hit_rate` by kind, `hits` with their intervals, the same by size, codec, light, strength and detail,
-    `causes`, `told_apart` and `kinds_auc`."""
+    `causes`, `told_apart`, `motion_told` and `kinds_auc`."""
     counted = sorted((episode for episode in episodes if episode.counted), key=_truth)
     by_strength = sorted(episodes, key=lambda episode: (episode.kind, episode.strength))
     detailed = sorted(
@@ -40,6 +42,7 @@ def kinds_table(episodes: Sequence[Episode], days: Sequence[Day], seed: int) -> 
         "causes": _causes(counted, lambda episode: episode.name),
         "causes_alone": _causes(counted, lambda episode: episode.alone_name),
         "told_apart": _told_apart(counted),
+        "motion_told": _motion_told(counted),
         "kinds_auc": _kinds_auc(counted, days, seed),
     }
 
@@ -133,6 +136,20 @@ def _told_apart(episodes: Sequence[Episode]) -> Table:
         for truth, group in by_truth.items()
     }
     value = sum(share.value for share in shares.values()) / len(shares) if shares else None
+    return {
+        "value": None if value is None else round(value, 4),
+        **{truth: share.json() for truth, share in shares.items()},
+    }
+
+
+def _motion_told(episodes: Sequence[Episode]) -> Table:
+    """Return the shares of motion and of defocus that were announced with that cause; `value`: the smaller of the two,
+    since naming all blurs alike makes one of them perfect."""
+    shares = {
+        truth: wilson(sum(episode.name == truth for episode in group), len(group))
+        for truth, group in grouped((episode for episode in episodes if episode.truth in _BLURS), _truth).items()
+    }
+    value = min(share.value for share in shares.values()) if len(shares) == len(_BLURS) else None
     return {
         "value": None if value is None else round(value, 4),
         **{truth: share.json() for truth, share in shares.items()},

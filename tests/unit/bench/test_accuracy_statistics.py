@@ -5,6 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from bench.accuracy.camera import Rig
+from bench.accuracy.findings import Episode
+from bench.accuracy.reporting.kinds import kinds_table
 from bench.accuracy.reporting.page import BEGIN, END, replace_tables
 from bench.accuracy.reporting.statistics import auc, auc_interval, roc, shuffled_auc, wilson
 
@@ -81,7 +84,8 @@ def test_the_tables_go_between_the_marks_of_a_page_and_nowhere_else() -> None:
                 "everything": {"sharpness": area}},
         "films": {"false_alarm_days": 0}, "frames": {"false_alarm_rate": 0.004, "hits_lost": 1.0},
         "labels_right": {"wrong": 0}, "greasing": {"in_time": {"value": 1.0, "n": 3}},
-        "told_apart": rate, "false_alarm_rate": 0.0, "unknown_rate": 0.0, "shuffled_auc": {"sharpness": 0.5},
+        "told_apart": rate, "motion_told": rate,
+        "false_alarm_rate": 0.0, "unknown_rate": 0.0, "shuffled_auc": {"sharpness": 0.5},
         "planted": {"lost": 0.1}, "causes": {"covered": {"covered": 30}},
     }  # fmt: skip
     page = f"before\n{BEGIN}\nof another run\n{END}\nafter\n"
@@ -93,3 +97,24 @@ def test_the_tables_go_between_the_marks_of_a_page_and_nowhere_else() -> None:
     assert replace_tables(written, result) == written
     with pytest.raises(ValueError, match="has no <!-- accuracy: begin -->"):
         replace_tables("a page", result)
+
+
+def _episode(truth: str, name: str, *, counted: bool = True) -> Episode:
+    rig = Rig("room", "whole", "D1", "h264", 512, "day", False)
+    return Episode(rig, truth, truth, 20.0, "", counted, "fault", name, True, 2, "fault", name, True, None)
+
+
+@pytest.mark.parametrize(
+    ("motion", "defocus", "told"),
+    [
+        (["motion"] * 4, ["defocus"] * 4, 1.0),
+        (["motion"] * 4, ["motion"] * 4, 0.0),  # all blurs named alike tell nothing apart
+        (["motion", "motion", "motion", "defocus"], ["defocus", "grease"], 0.5),
+    ],
+)
+def test_motion_is_told_from_defocus_if_both_have_their_names(
+    motion: list[str], defocus: list[str], told: float
+) -> None:
+    episodes = [_episode("motion", name) for name in motion] + [_episode("defocus", name) for name in defocus]
+    episodes.append(_episode("motion", "defocus", counted=False))
+    assert kinds_table(episodes, [], seed=1)["motion_told"]["value"] == told

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from engine.decode.decoder import Decoder
+from engine.decode.grid_steps import grid_excess
 from engine.decode.slice_check import with_tails, without_slice_end, zero_hole
 from engine.errors import DecodeError
 from engine.model.keyframe import Codec
+from tests.support.expect import present
 from tests.support.feed.clips import encode, units
 from tests.unit.decode.test_jpeg_check import kitchen
 
@@ -112,4 +114,23 @@ def test_a_hole_of_h265_that_ends_as_a_start_code_does_is_damage() -> None:
     holed = payload[:begin] + bytes(len(payload) - begin - 60) + b"\1" + payload[-59:]
     decoder = Decoder()
     assert decoder.decode(Codec.H265, holed).damage
+    decoder.close()
+
+
+def test_a_whole_h265_picture_whose_slice_ends_with_colour_is_no_damage() -> None:
+    """The last bytes of a slice hold the colour of the last block: without them, luma alone is the same."""
+    random = np.random.default_rng(2)
+    levels = np.kron(random.uniform(60, 180, (18, 24)), np.ones((16, 16)))  # steps on the grid of blocks
+    picture = np.repeat(levels[..., None], 3, axis=2)
+    colour = np.kron(random.normal(0, 40, (16, 16)), np.ones((2, 2)))
+    picture[-32:, -32:] = 120 + np.stack((colour, -0.51 * colour, np.zeros_like(colour)), axis=-1)
+    options = {"x265-params": "qp=22"}
+    payload = encode(Codec.H265, [np.clip(picture, 0, 255).astype(np.uint8)], gop=1, options=options)[0]
+    decoder = Decoder()
+    whole = decoder.decode(Codec.H265, payload)
+    assert grid_excess(whole) > 1.8  # so that the end is looked at
+    luma = np.array(whole.luma)
+    shortened = with_tails(Codec.H265, present(without_slice_end(Codec.H265, payload)), b"\xff" * 64)
+    assert np.array_equal(decoder.decode(Codec.H265, shortened).luma, luma)
+    assert whole.damage == ()
     decoder.close()

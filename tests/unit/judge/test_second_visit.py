@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.config.judge import JudgeSettings
-from engine.judge.baseline import AVERAGES_BYTES, BASELINE_BYTES
+from engine.judge.baseline import from_earlier
 from engine.judge.optics.light_range import LightRange
 from engine.judge.rules import judge_measurement
 from engine.judge.state import JudgeState
@@ -16,6 +16,7 @@ from tests.support.judge_states import (
     SETTINGS,
     a_measurement,
     covered_cells,
+    earlier_baseline,
     judge_all,
     learned,
     lost,
@@ -104,12 +105,16 @@ def test_the_first_picture_of_a_camera_is_doubted_in_a_patrol_and_judged_in_a_ch
 @pytest.mark.parametrize(("version", "headers", "missing"), [(2, 0, 19), (3, 77, 15), (4, 77, 3)])
 def test_the_memory_of_earlier_versions_is_kept_whole(version: int, headers: int, missing: int) -> None:
     state = learned()._replace(headers=headers, soft_visits=3, area=None, area_visits=0, views=b"")
-    day = state.day_baseline[:AVERAGES_BYTES]
+    day = earlier_baseline(state.day_baseline)
     blob = state._replace(day_baseline=day).to_bytes()
     size = len(blob) - sum(map(len, (state.packed_outcomes, state.tile_means, state.hidden, day)))
     earlier = bytes([version]) + blob[1 : size - missing] + blob[size:]
     kept = JudgeState.from_bytes(earlier)
-    assert kept == state._replace(day_baseline=day + bytes(BASELINE_BYTES - AVERAGES_BYTES))
+    assert kept == state._replace(day_baseline=from_earlier(day))
+    figures = state.baseline(infrared=False).figures
+    without = figures._replace(gradient_across=0.0, gradient_down=0.0, gradient_product=0.0)
+    assert kept.baseline(infrared=False).figures == without
+    assert kept.baseline(infrared=False).packed == state.baseline(infrared=False).packed
     assert kept.baseline(infrared=False).visits == 12
     assert kept.baseline(infrared=False).light == LightRange()
     assert JudgeState.from_bytes(earlier[:40]) == JudgeState()

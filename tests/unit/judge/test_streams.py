@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from engine.judge.baseline import from_earlier
 from engine.judge.rules import judge_measurement, judge_undecoded
 from engine.judge.state import JudgeState, known_area
 from engine.judge.streams import judge_on_stream, wants_main
@@ -13,7 +14,7 @@ from engine.model.active_area import ActiveArea
 from engine.model.camera import CameraStream
 from engine.model.measurement import Measurement
 from engine.model.verdict import FaultKind, State, UnknownReason, Verdict
-from tests.support.judge_states import SETTINGS, a_measurement, learned
+from tests.support.judge_states import SETTINGS, a_measurement, earlier_baseline, learned
 
 MAIN, SUB = CameraStream.MAIN, CameraStream.SUB
 
@@ -169,8 +170,11 @@ def replace_sub(state: JudgeState, sub: bytes) -> JudgeState:
 
 
 def test_a_state_of_version_4_goes_on_without_a_sub_stream(usual: JudgeState) -> None:
-    plain = usual._replace(sub=b"", main_wanted=0)
+    day = earlier_baseline(usual.day_baseline)
+    plain = usual._replace(sub=b"", main_wanted=0, day_baseline=day, views=b"")
     blob = plain.to_bytes()
     head = len(JudgeState().to_bytes())
     old = bytes([4]) + blob[1 : head - 3] + blob[head:]
-    assert JudgeState.from_bytes(old) == plain
+    assert JudgeState.from_bytes(old) == plain._replace(day_baseline=from_earlier(day))
+    assert known_area(old) == plain.area
+    assert known_area(old, of_sub=True) is None
