@@ -173,14 +173,6 @@ class JudgeSettings(Section):
         ge=0,
         le=16,
     )
-    exposure_visits_min: int = key(
-        12,
-        "Good visits, one an hour at most, from which on the usual range of a camera's light is known, in the hours of "
-        "the day in which it was visited.",
-        unit="visits",
-        ge=1,
-        le=1000,
-    )
     contrast_span_min: float = key(
         24.0,
         "Without a baseline, contrast is low if the 5 % and the 95 % level are less than this apart.",

@@ -50,7 +50,7 @@ def find_exposure_change(
 
     `stops`: its light against the baseline's, as in engine.judge.optics.tile_changes.TileChanges.
     """
-    if not is_known(baseline.light, measurement.arrival_wall_ns, settings.exposure_visits_min):
+    if not is_known(baseline.light, measurement.arrival_wall_ns):
         return None
     outside = beyond(baseline.light, stops)
     held = settings.hold if judge_state.announced_cause in EXPOSURE_CAUSES else 1.0

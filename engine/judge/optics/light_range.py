@@ -1,10 +1,9 @@
 """The usual range of a camera's light: how dark and how bright its pictures are in the course of days. Pure.
 
 A kitchen is darker in the evening and on a dull day, and that is no fault of its camera. So a baseline holds, besides
-its mean light, the darkest and the brightest that it has seen, in stops of one arbitrary zero, and the hours of the day
-at which it has seen the camera. An hour counts from its second day on, and what that day brings in it is usual. Later
-an outlier widens the range by half of its distance only; the range narrows slowly towards the mean, over
-`judge.season_days`.
+its mean light, the darkest and the brightest that it has seen, in stops of one arbitrary zero. Whatever the first day
+brings is usual, so that a camera knows its first evening; later an outlier widens the range by half of its distance
+only. The range narrows slowly towards the mean, over `judge.season_days`.
 
 A picture beyond the range is a fault and teaches the baseline nothing. If the light is back within a day, it was the
 light and not the camera, and from then on such light is usual. A changed exposure stays.
@@ -15,6 +14,8 @@ from typing import NamedTuple
 
 from engine.clock import NS_PER_S
 
+KNOWN_VISITS, KNOWN_NS = 12, 20 * 3_600 * NS_PER_S
+"""Visits and time from which on the usual light of a camera is known: it has seen the evening."""
 _HOUR_NS = 3_600 * NS_PER_S
 _DAY_NS = 24 * _HOUR_NS
 _PASSING_NS = 24 * _HOUR_NS
@@ -23,22 +24,20 @@ _WIDENED = 0.5
 """Share of an outlier's distance by which it widens the range."""
 _STOPS_MAX = 1e6
 _UINT16_MAX = 0xFFFF
-_STRUCT = struct.Struct("<HIIffffQ")
+_STRUCT = struct.Struct("<HQffffQ")
 LIGHT_BYTES = _STRUCT.size
 
 
 class LightRange(NamedTuple):
     """What is usual for a camera's light, in stops of an arbitrary zero; `LightRange()` knows nothing.
 
-    `visits`: good visits, of each hour of the calendar one. `hours`: one bit per hour of the day (UTC) in which there
-    was one, `hours_again`: on more than one day. `mean`, `low`, `high`: of the baseline, of the darkest and of the
-    brightest usual light. `away`: the light farthest beyond them since `away_since_wall_ns`, when the light left the
-    range; 0 while it is within.
+    `visits`: good visits, of each hour of the calendar one; `since_wall_ns`: time of the first. `mean`, `low`,
+    `high`: of the baseline, of the darkest and of the brightest usual light. `away`: the light farthest beyond them
+    since `away_since_wall_ns`, when the light left the range; 0 while it is within.
     """
 
     visits: int = 0
-    hours: int = 0
-    hours_again: int = 0
+    since_wall_ns: int = 0
     mean: float = 0.0
     low: float = 0.0
     high: float = 0.0
@@ -57,9 +56,9 @@ class LightRange(NamedTuple):
         return light if finite and light.low <= light.high else None  # both false for nan
 
 
-def is_known(light: LightRange, at_wall_ns: int, visits_min: int) -> bool:
-    """Return whether the usual light is known at this hour of the day."""
-    return light.visits >= visits_min and bool(light.hours_again >> _hour_of_day(at_wall_ns) & 1)
+def is_known(light: LightRange, at_wall_ns: int) -> bool:
+    """Return whether the camera has been seen often and long enough for its usual light to be known."""
+    return light.visits >= KNOWN_VISITS and at_wall_ns - light.since_wall_ns >= KNOWN_NS
 
 
 def beyond(light: LightRange, stops: float) -> float:
@@ -77,19 +76,16 @@ def learned(
     """Return the range after a good visit. `weight`: of that visit in the baseline's averages; `last_wall_ns`: time of
     the good visit before it."""
     position = light.mean + stops
-    hour = 1 << _hour_of_day(at_wall_ns)
     narrowed = min(1.0, max(0, at_wall_ns - last_wall_ns) / (season_days * _DAY_NS))
     mean = light.mean + weight * stops
     low = light.low + narrowed * max(0.0, mean - light.low)
     high = light.high - narrowed * max(0.0, light.high - mean)
     if light.away_since_wall_ns and 0 <= at_wall_ns - light.away_since_wall_ns <= _PASSING_NS:
         low, high = _widened(low, high, light.away, 1.0)
+    low, high = _widened(low, high, position, _WIDENED if is_known(light, at_wall_ns) else 1.0)
     another_hour = not light.visits or at_wall_ns // _HOUR_NS != last_wall_ns // _HOUR_NS
-    again = light.hours & hour if another_hour else 0
-    low, high = _widened(low, high, position, 1.0 if again and not light.hours_again & hour else _WIDENED)
-    return LightRange(
-        min(light.visits + another_hour, _UINT16_MAX), light.hours | hour, light.hours_again | again, mean, low, high
-    )
+    since_ns = light.since_wall_ns if light.visits else at_wall_ns
+    return LightRange(min(light.visits + another_hour, _UINT16_MAX), since_ns, mean, low, high)
 
 
 def left(light: LightRange, stops: float, at_wall_ns: int) -> LightRange:
@@ -102,7 +98,3 @@ def left(light: LightRange, stops: float, at_wall_ns: int) -> LightRange:
 
 def _widened(low: float, high: float, position: float, share: float) -> tuple[float, float]:
     return min(low, low + share * (position - low)), max(high, high + share * (position - high))
-
-
-def _hour_of_day(at_wall_ns: int) -> int:
-    return at_wall_ns // _HOUR_NS % 24

@@ -81,7 +81,8 @@ def test_nights_that_fall_earlier_are_usual_after_the_first() -> None:
 
 
 def test_a_camera_of_one_day_is_not_held_against_it() -> None:
-    assert lasting(-1.5, used_to(0)).announced is State.OK
+    later = [lit(DAY_MINUTES + 60 * hour, -1.5) for hour in (8, 10, 12)]
+    assert judge_all(later, used_to(0))[0][-1].announced is State.OK
 
 
 def test_a_changed_exposure_is_not_learned() -> None:

@@ -19,25 +19,19 @@ def after(light: LightRange, *visits: tuple[float, float]) -> LightRange:
     return light
 
 
-def test_two_days_in_the_same_hour_make_it_known_and_no_other_hour() -> None:
-    light = after(LightRange(), (9, 0.0), (9.5, 0.0))
-    assert not is_known(light, 33 * HOUR_NS, 1)
-    light = after(light, (33, 0.0))
-    assert is_known(light, 57 * HOUR_NS, 1)
-    assert not is_known(light, 58 * HOUR_NS, 1)
+def test_the_light_is_known_after_visits_in_twelve_hours_and_most_of_a_day() -> None:
+    short = after(LightRange(), *((9 + hour, 0.0) for hour in range(12)))
+    assert not is_known(short, 20 * HOUR_NS)
+    assert is_known(short, 29 * HOUR_NS)
+    often = after(LightRange(), *((9 + visit / 20, 0.0) for visit in range(40)))
+    assert often.visits == 2
+    assert not is_known(often, 100 * HOUR_NS)
 
 
-def test_visits_count_once_an_hour() -> None:
-    light = after(LightRange(), (9, 0.0), (9.2, 0.0), (9.9, 0.0), (10.1, 0.0))
-    assert light.visits == 2
-    assert is_known(light._replace(hours_again=1 << 9), 9 * HOUR_NS, 2)
-    assert not is_known(light._replace(hours_again=1 << 9), 9 * HOUR_NS, 3)
-
-
-def test_what_an_hour_brings_on_its_second_day_is_usual_and_later_outliers_widen_by_half() -> None:
-    light = after(LightRange(), (9, 0.0), (33, -1.0))
+def test_what_the_first_day_brings_is_usual_and_later_outliers_widen_by_half() -> None:
+    light = after(LightRange(), *((9 + hour, 0.0) for hour in range(12)), (21, -1.0))
     assert light.low == pytest.approx(-1.0)
-    light = after(light, (57, -2.0))
+    light = after(light, (45, -2.0))
     assert light.low == pytest.approx(-1.5, abs=0.02)
     assert light.high == pytest.approx(0.0)
 
@@ -55,7 +49,7 @@ def test_the_range_follows_the_mean_of_the_baseline() -> None:
 
 
 def test_what_was_seen_long_ago_is_forgotten() -> None:
-    dark = LightRange(visits=50, hours=1 << 9, hours_again=1 << 9, low=-2.0, high=0.5)
+    dark = LightRange(visits=50, low=-2.0, high=0.5)
     at_ns = 9 * HOUR_NS + 60 * DAY_NS
     half = learned(dark, 0.0, 0.0, at_ns, at_ns - 60 * DAY_NS, SEASON_DAYS)
     assert half.low == pytest.approx(-1.0)
@@ -63,7 +57,7 @@ def test_what_was_seen_long_ago_is_forgotten() -> None:
 
 
 def test_light_that_is_back_within_a_day_becomes_usual_and_light_that_stayed_away_does_not() -> None:
-    usual = LightRange(visits=50, hours=1 << 9, hours_again=1 << 9)
+    usual = LightRange(visits=50)
     away = left(left(left(usual, -1.2, 20 * HOUR_NS), -1.6, 22 * HOUR_NS), -1.3, 23 * HOUR_NS)
     assert away.away == pytest.approx(-1.6)
     assert away.away_since_wall_ns == 20 * HOUR_NS
@@ -75,7 +69,7 @@ def test_light_that_is_back_within_a_day_becomes_usual_and_light_that_stayed_awa
 
 
 def test_a_range_comes_back_from_its_bytes_and_nonsense_does_not() -> None:
-    light = LightRange(7, 1 << 9, 1 << 9, 0.25, -0.5, 0.75, -1.5, 99)
+    light = LightRange(7, 5, 0.25, -0.5, 0.75, -1.5, 99)
     blob = light.to_bytes()
     assert len(blob) == LIGHT_BYTES
     assert LightRange.from_bytes(blob) == light
