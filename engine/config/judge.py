@@ -434,7 +434,7 @@ class JudgeSettings(Section):
         40.0, "Least mean level of a picture in which a colour cast is looked for.", unit="levels", ge=0, le=255
     )
     noise_rise_min: float = key(
-        1.25,
+        1.1,
         "A picture is noisy if at least this much noise was added to `noise_ratio_min` times the usual noise: the root "
         "of the difference of their squares.",
         unit="levels",
