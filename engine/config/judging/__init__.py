@@ -1,0 +1,1 @@
+"""The settings of the judge, by what they are about."""
