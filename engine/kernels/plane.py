@@ -73,25 +73,47 @@ def _weighted_sum(line: Any, x: int, over: int, under: int) -> int:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def _shrink_row(line: Any, over: int, under: int, scale: float, out: Any) -> None:
-    """Shrink one row of weighted sums to an output row, rounded half up."""
+def _add_strided(line: Any, over: int, weight: Any, under: int, count: int, sums: Any) -> None:
+    """Add every `over`-th sum of a line, `weight` times, to every `under`-th of `sums`."""
+    for group in range(count):
+        sums[group * under] += _i32(weight * line[group * over])
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _sum_fours(line: Any, sums: Any) -> None:
+    """Write the sums of four input columns each, as 4K is shrunk: four times as fast as by strides."""
+    for x in range(sums.shape[0]):
+        sums[x] = _i32(_i32(line[4 * x] + line[4 * x + 1]) + _i32(line[4 * x + 2] + line[4 * x + 3]))
+
+
+@numba.njit(nogil=True, cache=CACHED)
+def _sum_columns(line: Any, over: int, under: int, sums: Any) -> None:
+    """Write the weighted sum of the input columns under each output column to `sums`.
+
+    Weights repeat after `under` output columns: one loop for each of them is several times as fast as one for each
+    column.
+    """
+    if over == 4 and under == 1:
+        _sum_fours(line, sums)
+        return
+    count = sums.shape[0] // under
+    sums[:] = 0
+    for column in range(under):
+        low, high = column * over, (column + 1) * over
+        for i in range(low // under, (high + under - 1) // under):
+            weight = _i32(min(high, (i + 1) * under) - max(low, i * under))
+            _add_strided(line[i:], over, weight, under, count, sums[column:])
+    for column in range(count * under, sums.shape[0]):
+        sums[column] = _weighted_sum(line, column, over, under)
+
+
+@numba.njit(nogil=True, cache=CACHED, inline="never")
+def _round(sums: Any, scale: float, out: Any) -> None:
+    """Scale sums to samples, rounded half up."""
     half = _f32(0.5)
     top = _f32(SAMPLE_MAX)  # 16-bit white rounds up, and a stray high bit must stay within the histogram
-    columns = out.shape[0]
-    done = 0
-    if over == 1:
-        for x in range(columns):
-            out[x] = _u16(min(_f32(line[x]) * scale + half, top))
-        done = columns
-    elif over == 4 and under == 3:
-        done = columns // 3 * 3
-        for group in range(columns // 3):
-            a, b, c, d = line[4 * group], line[4 * group + 1], line[4 * group + 2], line[4 * group + 3]
-            out[3 * group] = _u16(min(_f32(3 * a + b) * scale + half, top))
-            out[3 * group + 1] = _u16(min(_f32(2 * b + 2 * c) * scale + half, top))
-            out[3 * group + 2] = _u16(min(_f32(c + 3 * d) * scale + half, top))
-    for x in range(done, columns):
-        out[x] = _u16(min(_f32(_weighted_sum(line, x, over, under)) * scale + half, top))
+    for x in range(out.shape[0]):
+        out[x] = _u16(min(_f32(sums[x]) * scale + half, top))
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
@@ -155,7 +177,7 @@ def shrink(
     scale: Any = _f32(4.0) / _f32(over_x * over_y)
     if shift != 2:
         scale = scale * _f32(0.25) * _f32(2.0) ** _f32(shift)
-    line = np.zeros(width, np.int32)
+    line, sums = np.zeros(width, np.int32), np.empty(out.shape[1], np.int32)
     for row in range(rows):
         line[:] = 0
         y = row_sampling.line_of(row, step)
@@ -163,7 +185,11 @@ def shrink(
         for i in range(low // under_y, (high + under_y - 1) // under_y):
             weight: Any = _i32(min(high, (i + 1) * under_y) - max(low, i * under_y))
             _add_weighted(samples[i * stride : i * stride + width], weight, line)
-        _shrink_row(line, over_x, under_x, scale, out[row])
+        if over_x == 1:
+            _round(line, scale, out[row])
+            continue
+        _sum_columns(line, over_x, under_x, sums)
+        _round(sums, scale, out[row])
 
 
 def factors(rows: int, columns: int, height: int, view_lines: int = 0) -> tuple[Factor, Factor]:
