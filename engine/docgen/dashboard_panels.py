@@ -72,6 +72,9 @@ PATROL = Dashboard(
         Panel("Cameras of platforms that are out", "patrol_outage_cameras", by=("host",)),
         Panel("Counties that wait longest", "patrol_county_lag_seconds", by=("region",), worst=True),
         Panel("Visits retried through FFmpeg", "patrol_rtsp_fallbacks_total", _RATE, ("outcome",)),
+        Panel("Visits by stream", "patrol_stream_visits_total", _RATE, ("stream", "outcome")),
+        Panel("Received by stream", "patrol_stream_bytes_total", _RATE, ("stream",)),
+        Panel("Sub-streams set aside", "patrol_sub_streams_set_aside_total", _COUNT, ("reason",)),
     ),
 )
 PROVINCE = Dashboard(

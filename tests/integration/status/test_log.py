@@ -153,9 +153,9 @@ def happen(patrol: Patrol, folder: Path) -> None:
 
 OF_GATEWAYS = ("push refused", "pushes refused", "gateways refused", "gateways closed")
 """These need gateways and a minute; tests/unit/hub/test_gateways.py checks their fields."""
-ELSEWHERE = ("visit expired", "keyframe quarantined", "keyframe not stored")
-"""These need a fault of the machine; test_visit_lines.py, test_pipeline_stories.py and test_evidence_lines.py below
-tests/unit check their fields."""
+ELSEWHERE = ("visit expired", "keyframe quarantined", "keyframe not stored", "sub-stream set aside")
+"""These need a fault of the machine, or a camera with two streams; test_visit_lines.py, test_pipeline_stories.py and
+test_evidence_lines.py below tests/unit check their fields."""
 
 
 @pytest.mark.parametrize(

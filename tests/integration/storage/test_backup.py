@@ -180,7 +180,7 @@ def test_verdicts_are_exported_in_order(store: Store, tmp_path: Path, monkeypatc
         "state": "fault", "kinds": ["blurred"], "reason": "", "detail": "为何", "announced": "unknown",
         "announced_kinds": [], "since": datetime(1970, 1, 1, tzinfo=UTC), "cause": "defocus", "announced_cause": None,
         "severity": None, "confidence": 0.0, "sharpness": 4.0, "exposure": None, "occlusion": 1.0, "tiles": [1, 2],
-        "width": 0, "height": 0, "codec": None, "figures": [("luma_mean", 2.0)], "rules_version": "",
+        "width": 0, "height": 0, "codec": None, "stream": "main", "figures": [("luma_mean", 2.0)], "rules_version": "",
         "thresholds": None,
     }  # fmt: skip
 

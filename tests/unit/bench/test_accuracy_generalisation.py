@@ -107,6 +107,7 @@ def figures(hit_rate: float) -> dict[str, object]:
     return {
         "auc": {"sharpness": 0.98, "sharpness_baseline": float("nan")},
         "told_apart": {"value": None},
+        "motion_told": {"value": None},
         "false_alarm_rate": 0.0,
         "unknown_rate": 0.01,
         "hit_rate": {"covered": hit_rate},

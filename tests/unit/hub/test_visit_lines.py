@@ -18,11 +18,13 @@ from engine.hub.stories.stories import Stories
 from engine.hub.visiting.visits import Visits
 from engine.metrics import Metrics
 from engine.model.camera import Camera
+from engine.model.schedule import SetAsideReason
 from engine.model.stories.story import StoryStep
 from engine.model.verdict import State, Verdict
 from engine.model.visit import FailureReason, FeedKind, VisitFailure, VisitOrder
-from engine.runtime.log_events import VISIT_EXPIRED
+from engine.runtime.log_events import SUB_STREAM_SET_ASIDE, VISIT_EXPIRED
 from engine.scheduler.core import Scheduler
+from engine.scheduler.events import SubStreamSetAside
 from patrol.v1 import feed_pb2
 
 ORDER = VisitOrder(77, "cam", "rtsp://u:Geheim77@10.0.0.1/1", NS_PER_S, FeedKind.RTSP, "130102")
@@ -141,3 +143,11 @@ def test_the_order_of_a_camera_in_trouble_and_a_lost_visit_are_told_in_the_story
 def test_a_quiet_camera_has_no_story_of_its_orders(hub: Hub) -> None:
     assert hub.orders[0].region == "130102"
     assert hub.stories.counts()[:2] == (0, 0)
+
+
+def test_a_sub_stream_that_is_set_aside_is_logged_with_its_place(hub: Hub) -> None:
+    with capture_logs() as captured:
+        hub.visits._note(SubStreamSetAside("cam", SetAsideReason.FAILED, 3))
+    (line,) = lines_with(captured, "sub-stream set aside")  # type: ignore[arg-type]
+    assert set(line) == {"event", "log_level", *SUB_STREAM_SET_ASIDE.fields}
+    assert (line["camera_id"], line["region"], line["reason"], line["visits"]) == ("cam", "130102", "failed", 3)
