@@ -37,11 +37,12 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 CHANGES = {
     "cameras": ("latestVerdict",),
-    "findings": ("state", "level", "changeTime", "number", "overdue"),
+    "findings": ("state", "level", "deadlineTime", "changeTime", "number", "overdue"),
     "notices": ("state", "attempts", "nextTime", "lastError"),
     "tokens": ("lastUseTime",),
 }
-"""What time alone changes, by what was asked: deadlines pass, deliveries are tried again."""
+"""What time alone changes, by what was asked: deadlines pass and the next level gets its own, deliveries are tried again.
+"""
 
 
 @pytest.fixture
