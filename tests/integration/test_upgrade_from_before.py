@@ -41,8 +41,8 @@ CHANGES = {
     "notices": ("state", "attempts", "nextTime", "lastError"),
     "tokens": ("lastUseTime",),
 }
-"""What time alone changes, by what was asked: deadlines pass and the next level gets its own, deliveries are tried again.
-"""
+"""What time alone changes, by what was asked: deadlines pass, and the next level has another one; deliveries are tried
+again."""
 
 
 @pytest.fixture
