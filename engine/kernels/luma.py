@@ -86,7 +86,7 @@ def total_of(samples: Any) -> Any:
 
 
 @numba.njit(nogil=True, cache=CACHED, inline="never")
-def wide_total_of(columns: Any) -> Any:
+def _wide_total_of(columns: Any) -> Any:
     """Return the sum of contiguous 32-bit numbers, in 64 bits: a third slower than `total_of`."""
     total = np.int64(0)
     for x in range(columns.shape[0]):
@@ -136,15 +136,15 @@ def _fold_cells(columns: Any, cell_row: int, cells: Any, profiles: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=CACHED)
-def _fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> None:
+def fold_tiles(accumulators: Any, count: int, tile_row: int, tiles: Any) -> None:
     """Add the column sums of a complete row of tiles to its tiles, and clear them. `count`: rows that were summed."""
     width = accumulators.shape[1] + 2
     for column in range(_COLUMNS):
         begin = max(1, column * width // _COLUMNS) - 1
         end = min(width - 1, (column + 1) * width // _COLUMNS) - 1
         tiles[0, tile_row, column] = (end - begin) * count
-        for plane in range(PLANES - 1):
-            tiles[1 + plane, tile_row, column] = wide_total_of(accumulators[plane, begin:end])
+        for plane in range(accumulators.shape[0]):
+            tiles[1 + plane, tile_row, column] = _wide_total_of(accumulators[plane, begin:end])
     accumulators[:] = 0
 
 
@@ -178,7 +178,7 @@ def accumulate(plane: Any, lines: int, step: int, tiles: Any, cells: Any, bins: 
             cell += 1
             cell_end = row_sampling.kept_count((cell + 1) * lines // _CELL_ROWS, step)
         if y + 1 == tile_end:
-            _fold_tiles(accumulators, used, tile, tiles)
+            fold_tiles(accumulators, used, tile, tiles)
             for x in range(width - 2):
                 total += magnitude[x]
             magnitude[:] = 0

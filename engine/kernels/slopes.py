@@ -18,7 +18,7 @@ from numba import types
 from engine.kernels import row_sampling
 from engine.kernels.edges import INNER_TILE_ROWS
 from engine.kernels.grid import TILE_COLUMNS, TILE_ROWS
-from engine.kernels.luma import wide_total_of
+from engine.kernels.luma import fold_tiles
 from engine.kernels.plane import AnalysisPlane
 from engine.runtime.numba_cache import CACHED
 
@@ -27,7 +27,7 @@ SAMPLES, ACROSS, DOWN, PRODUCT = range(PLANES)
 STRIP_SAMPLING = 3
 """Every so many-th strip is read."""
 
-_ROWS, _COLUMNS = TILE_ROWS, TILE_COLUMNS
+_ROWS = TILE_ROWS
 _i16 = np.int16
 _i32 = np.int32
 
@@ -54,19 +54,6 @@ def _add_slopes(up: Any, here: Any, down: Any, sums: Any) -> None:
         s2[x] = _i32(s2[x] + _i32(_i32(gx) * _i32(gy)))
 
 
-@numba.njit(nogil=True, cache=CACHED)
-def _fold(columns: Any, count: int, row: int, sums: Any) -> None:
-    """Add the column sums of a row of tiles to its tiles, and clear them. `count`: rows that were summed."""
-    width = columns.shape[1] + 2
-    for column in range(_COLUMNS):
-        begin = max(1, column * width // _COLUMNS) - 1
-        end = min(width - 1, (column + 1) * width // _COLUMNS) - 1
-        sums[0, row, column] = (end - begin) * count
-        for kind in range(3):
-            sums[1 + kind, row, column] = wide_total_of(columns[kind, begin:end])
-    columns[:] = 0
-
-
 @numba.njit([_SIGNATURE], nogil=True, cache=CACHED)
 def accumulate(plane: Any, lines: int, step: int, sums: Any) -> None:
     """Fill `sums`, zero outside the inner rows of tiles. `plane`: the kept rows of `lines`."""
@@ -82,7 +69,7 @@ def accumulate(plane: Any, lines: int, step: int, sums: Any) -> None:
         for y in range(strip * distance + distance - 1, end, STRIP_SAMPLING * distance):
             _add_slopes(plane[y - 1], plane[y], plane[y + 1], columns)
             count += 1
-        _fold(columns, count, tile, sums)
+        fold_tiles(columns, count, tile, sums)
 
 
 def measure(plane: AnalysisPlane) -> dict[str, npt.NDArray[np.int64]]:
