@@ -314,7 +314,8 @@ def _check_optics(
     veil_min = settings.veil_min * (settings.hold if FaultKind.STEAM in announced else 1.0)
     veiled = change.veil >= veil_min
     lost_structure = structure is not None and structure < held_ratio_min - _STRUCTURE_TOLERANCE
-    if not veiled and ratio is not None and structure is not None and lost_structure:
+    soft = not veiled and _is_soft(change, announced, settings)
+    if not veiled and ratio is not None and structure is not None and (lost_structure or soft):
         ratio = min(ratio, structure)  # the edges left to compare are few, or those of coding blocks
     blur = -math.log2(max(ratio, 0.01)) if ratio is not None else 0.0
     assessment.figures["blur_octaves"] = blur
@@ -322,7 +323,7 @@ def _check_optics(
     if veiled and veil_share >= settings.steam_veil_min:
         excess = relative_excess(change.veil, settings.veil_min, 3 * settings.veil_min)
         assessment.add(FaultKind.STEAM, excess, Cause.STEAM)
-    elif ratio is not None and (ratio < held_ratio_min or (not veiled and _is_soft(change, announced, settings))):
+    elif ratio is not None and (ratio < held_ratio_min or soft):
         excess = relative_excess(ratio, ratio_min, ratio_min / 2)
         if veil_share >= settings.grease_veil_min:
             assessment.add(FaultKind.GREASE, excess, Cause.GREASE)
