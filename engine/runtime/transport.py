@@ -38,7 +38,7 @@ _USER_ID = "User-Id"
 
 class Channel:
     """One socket. No call blocks. `keyed`: it has CURVE, and every message tells whose it is. `watched`: counts
-    handshakes that failed."""
+    handshakes that failed. `frames_max`: frames of a message that are kept, a ROUTER's name of the peer aside."""
 
     def __init__(
         self,
@@ -225,7 +225,8 @@ class Transport:
         if watched is not None:
             self._watched = watched
             watched.start(bound)
-        return Channel(socket, False, curve is not None, watched, _GATEWAY_FRAMES_MAX), bound
+        is_keyed = curve is not None
+        return Channel(socket, routed=False, keyed=is_keyed, watched=watched, frames_max=_GATEWAY_FRAMES_MAX), bound
 
     def connect_push(self, address: str, queue_messages_max: int = 16) -> Channel:
         """Connect a gateway's end; benchmarks and tests use it."""

@@ -205,8 +205,8 @@ def _reasons(scheduler: Scheduler, slot: int, camera_class: CameraClass, now_ns:
         rest = settings.offhours_period_s
         visits = f"one visit in {rest:g} s" if rest else "no visits"
         sentences.append(f"its kitchen rests now: {visits} until it works again")
-    if scheduler.dispatch.streams.sentence(slot):
-        sentences.append(scheduler.dispatch.streams.sentence(slot))
+    if sentence := scheduler.dispatch.streams.sentence(slot):
+        sentences.append(sentence)
     if flags & FAILING:
         longest = seconds(ceiling_ns(periods_ns(settings)[table.base_class[slot]], settings))
         failures, reason = failure_count(table.failure_memory[slot]), REASONS[table.failure_reason[slot]].value

@@ -7,7 +7,7 @@ job       hub to worker    "JB1" | Job | KeyframeHeader | payload      up to JOB
 ready     worker to hub    "RD1" | credit in decimal digits
 result    worker to hub    "JR1" | JobResult                           up to JOBS_MAX times
 
-Jobs go in one message, and results, as a message costs as much as judging: its sender wakes its receiver.
+A message wakes its receiver, which costs as much as judging a small picture. So jobs go together, and so do results.
 """
 
 import json
