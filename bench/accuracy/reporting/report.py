@@ -3,17 +3,15 @@
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from string import Template
-from typing import Any, Final
+from typing import Any
 
 from bench.accuracy.findings import HIT, Example, Findings
 from bench.accuracy.reporting import acceptance, generalisation
+from bench.accuracy.reporting.html_page import html_page
 from bench.accuracy.reporting.page import markdown
 from bench.accuracy.reporting.pictures import data_url, figure
 from bench.accuracy.reporting.plots import LABELS, draw
 from bench.accuracy.reporting.worst import write_worst
-
-_PAGE: Final = Path(__file__).with_name("report.html")
 
 
 def write_report(folder: Path, result: Mapping[str, Any], findings: Findings) -> Path:
@@ -35,7 +33,8 @@ def write_report(folder: Path, result: Mapping[str, Any], findings: Findings) ->
 
 def _page(result: Mapping[str, Any], plots: Mapping[str, bytes], examples: Sequence[Example]) -> str:
     auc = result["auc"]
-    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+    return html_page(
+        "report.html",
         summary=html.escape(_summary(result)),
         demands=_demands(acceptance.table(result)),
         **{f"plot_{name}": data_url("png", png) for name, png in plots.items()},

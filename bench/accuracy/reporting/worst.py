@@ -4,25 +4,23 @@ import html
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from string import Template
 from typing import Final
 
 from bench.accuracy.findings import FALSE_ALARM, MISS, NEAR, WRONG_FILE, Example
+from bench.accuracy.reporting.html_page import html_page
 from bench.accuracy.reporting.pictures import figure
 
 SHOWN_MAX: Final = {FALSE_ALARM: 24, NEAR: 16, MISS: 40, WRONG_FILE: 24}
 """Most cases that a group shows."""
 _OF_KIND_MAX: Final = {FALSE_ALARM: 24, NEAR: 16, MISS: 4, WRONG_FILE: 24}
 """Most cases of one true kind that a group shows: one kind that is always missed would hide all others."""
-_PAGE: Final = Path(__file__).with_name("worst.html")
 
 
 def write_worst(folder: Path, summary: str, examples: Sequence[Example]) -> Path:
     """Write worst.html into `folder`, which exists; return its path. Raises OSError if it cannot be written."""
     page = folder / "worst.html"
     sections = {group.replace(" ", "_"): _section(group, examples) for group in SHOWN_MAX}
-    template = Template(_PAGE.read_text(encoding="utf-8"))
-    page.write_text(template.substitute(summary=html.escape(summary), **sections), encoding="utf-8")
+    page.write_text(html_page(page.name, summary=html.escape(summary), **sections), encoding="utf-8")
     return page
 
 
