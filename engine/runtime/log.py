@@ -28,6 +28,14 @@ Event = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Event], Any]
 
 
+def _to_stderr(*_: Any) -> structlog.PrintLogger:
+    return structlog.PrintLogger(sys.stderr)
+
+
+# In a program that configures no logging, as a benchmark, stdout is for what it prints; structlog would write there.
+structlog.configure_once(logger_factory=_to_stderr)
+
+
 def configure_logging(level: str, layout: str, process: str, stream: TextIO | None = None) -> None:
     """Set up logging for this process. `layout`: console, json, or auto (console on a terminal). `stream`: stderr.
 

@@ -96,10 +96,10 @@ def test_judging_again_with_the_shipped_thresholds_gives_what_the_run_gave(found
 def test_other_thresholds_find_more_or_less(found: list[Findings]) -> None:
     recording = next(recordings(found))
 
-    def hits(ratio_min: float) -> int:
-        return rejudge(recording, SHIPPED.model_copy(update={"sharpness_ratio_min": ratio_min})).hits["defocus"][0]
+    def hits(**thresholds: float) -> int:
+        return rejudge(recording, SHIPPED.model_copy(update=thresholds)).hits["defocus"][0]
 
-    assert hits(0.05) < hits(SHIPPED.sharpness_ratio_min)
+    assert hits(sharpness_ratio_min=0.05, structure_fall_min=20.0) < hits()
 
 
 def test_what_is_tuned_on_one_half_is_measured_on_the_other(

@@ -236,6 +236,8 @@ def _furnish(folder: Path, receiver_port: int, pictures_port: int) -> None:
     for name in ("clip.mp4", "kitchen.mp4"):
         shutil.copy(clip, folder / name)
     _defocus(clip, folder / "canteen_defocus.mp4")
+    for name in ("before.jpg", "after.jpg"):
+        (folder / name).write_bytes(_dark_picture())
     quick = _QUICK.format(receiver=receiver_port)
     for name in ("patrol.toml", "new.toml", "denser.toml", "old.toml", "新配置.toml", "新.toml", "旧.toml"):
         (folder / name).write_text(quick, encoding="utf-8")
